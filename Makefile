@@ -1,0 +1,50 @@
+# Casemate. `make help` lists what there is; bin/ holds the longer commands.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible/ansible.cfg
+INVENTORY ?= inventories/lab/hosts.yml
+
+.PHONY: help up down converge verify probe test test-full app-test lint ssh clean tools lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+up: ## a hardened Debian 13 host on this machine, with the application on it, verified
+	@bin/up
+
+down: ## remove the lab's hosts and their data (YES=1 where an organisation lives there); caches stay
+	@bin/down
+
+converge: tools ## run ansible/site.yml again, whole or in part [TAGS=nginx] [INVENTORY=…] [LIMIT=…]
+	@ansible-playbook ansible/site.yml -i $(INVENTORY) $(if $(TAGS),--tags $(TAGS)) $(if $(LIMIT),--limit $(LIMIT))
+
+verify: tools ## check every control on the real host [INVENTORY=…] [LIMIT=…] [ACTIVE=1]
+	@casemate verify --inventory $(INVENTORY) $(if $(LIMIT),--limit $(LIMIT)) $(if $(ACTIVE),--active)
+
+probe: ## break a throwaway host on purpose and see the checks fail [ID=DB-003] [HOST=…]
+	@bin/probe
+
+test: ## all tests that a change must pass (about 20 minutes)
+	@bin/test
+
+test-full: ## test, with every probe and bench
+	@bin/test --full
+
+app-test: ## the application's tests in a lab host [ARGS="-k totp"]
+	@bin/app-test
+
+lint: tools ## ruff, mypy, djade, ansible-lint, yamllint, shellcheck
+	@bin/lint
+
+ssh: ## a shell on the host of make up
+	@ssh -F .lab/ssh_config casemate
+
+clean: down ## down, and the caches, the artefacts, the evidence and the tools too
+	@bin/clean
+
+tools:
+	@bin/toolchain
+
+lock: tools ## lock the requirements again, to the newest releases
+	@bin/lock
