@@ -1,0 +1,84 @@
+"""Who may open a view. Each view that is not for people who are wholly signed in says so; all others are."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import login, logout
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+
+from casemate.accounts.models import User
+
+# Keys of the session.
+STARTED = "started"  # when the password was right; the absolute age counts from here
+SEEN = "seen"
+SECOND_FACTOR = "second_factor"  # when the second factor was right
+
+TOUCH_EVERY = timedelta(minutes=1)  # a page that is reloaded does not write the session each time
+
+
+class Access(Enum):
+    ANYONE = "anyone"
+    PASSWORD = "password"  # noqa: S105  the first factor is enough: set-up, verification and sign-out
+    SIGNED_IN = "signed in"
+
+
+def access[V: Callable[..., HttpResponseBase]](level: Access) -> Callable[[V], V]:
+    def mark(view: V) -> V:
+        view.access = level  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def start_session(request: HttpRequest, user: User) -> None:
+    """After the right password: a new session id, which opens only set-up, verification and sign-out."""
+    request.session.flush()
+    login(request, user)
+    now = datetime.now(UTC).timestamp()
+    request.session[STARTED] = request.session[SEEN] = now
+
+
+def finish_session(request: HttpRequest) -> None:
+    """After the second factor: again a new session id."""
+    request.session.cycle_key()
+    request.session[SECOND_FACTOR] = request.session[SEEN] = datetime.now(UTC).timestamp()
+
+
+def signed_in(request: HttpRequest) -> bool:
+    return request.user.is_authenticated and SECOND_FACTOR in request.session
+
+
+class SignInGate:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any
+    ) -> HttpResponseBase | None:
+        level = getattr(view, "access", Access.SIGNED_IN)
+        if level is Access.ANYONE:
+            return None
+        if not request.user.is_authenticated or self._too_old(request):
+            return redirect("sign-in")
+        if level is Access.SIGNED_IN and not signed_in(request):
+            return redirect("verify")
+        return None
+
+    @staticmethod
+    def _too_old(request: HttpRequest) -> bool:
+        """End a session past its idle or absolute age; note that a younger one was used."""
+        now = datetime.now(UTC)
+        started, seen = (datetime.fromtimestamp(request.session.get(name, 0), UTC) for name in (STARTED, SEEN))
+        if now - started > settings.SESSION_ABSOLUTE or now - seen > settings.SESSION_IDLE:
+            logout(request)
+            return True
+        if now - seen > TOUCH_EVERY:
+            request.session[SEEN] = now.timestamp()
+        return False

@@ -1,0 +1,140 @@
+import logging
+
+import segno
+from django.contrib.auth import logout
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from casemate.accounts import services
+from casemate.accounts.forms import CodeForm, EnrolmentPasswordForm, SignInForm
+from casemate.accounts.gate import Access, access, finish_session, signed_in, start_session
+from casemate.accounts.models import User
+from casemate.audit.origin import Origin
+from casemate.errors import page
+
+log = logging.getLogger("casemate.sign_in")
+form_page = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@access(Access.SIGNED_IN)
+@require_safe
+def profile(request: HttpRequest) -> HttpResponse:
+    user = person(request)
+    context = {
+        "device": user.confirmed_device(),
+        "memberships": user.memberships.select_related("organization").order_by("organization__name"),
+    }
+    return render(request, "accounts/profile.html", context)
+
+
+@access(Access.ANYONE)
+@form_page
+def sign_in(request: HttpRequest) -> HttpResponse:
+    if signed_in(request):
+        return redirect("profile")
+    form = SignInForm(request.POST or None)
+    if form.is_valid():
+        origin = Origin.of(request)
+        user = services.check_password(**form.cleaned_data, origin=origin)
+        if user is not None:
+            start_session(request, user)
+            return redirect("verify")
+        log.warning("sign-in failed", extra={"address": origin.ip})
+        form.add_error(None, "The e-mail address or the password is not right.")
+    return render(request, "accounts/sign_in.html", {"form": form})
+
+
+@access(Access.PASSWORD)
+@form_page
+def verify(request: HttpRequest) -> HttpResponse:
+    user = person(request)
+    if signed_in(request):
+        return redirect("profile")
+    if user.confirmed_device() is None:
+        return redirect("enrol-totp")
+    form = CodeForm(request.POST or None)
+    if form.is_valid():
+        origin = Origin.of(request)
+        checked = services.check_code(user=user, code=form.cleaned_data["code"], origin=origin)
+        if checked.result is services.Result.RIGHT:
+            finish_session(request)
+            return redirect("profile")
+        refuse_code(form, checked, origin)
+    return render(request, "accounts/verify.html", {"form": form})
+
+
+@access(Access.PASSWORD)
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    services.sign_out(user=person(request), origin=Origin.of(request))
+    logout(request)
+    return redirect("sign-in")
+
+
+@access(Access.ANYONE)
+@form_page
+def enrol(request: HttpRequest, token: str) -> HttpResponse:
+    origin = Origin.of(request)
+    try:
+        user = services.open_link(token=token, origin=origin)
+        form = EnrolmentPasswordForm(user, request.POST or None)
+        if form.is_valid():
+            password = form.cleaned_data["password"]
+            user = services.set_password_by_link(token=token, password=password, origin=origin)
+            start_session(request, user)
+            return redirect("enrol-totp")
+    except services.LinkRefused as refusal:
+        status = 404 if isinstance(refusal, services.LinkUnknown) else 410
+        return page(request, status, "This link does not work", str(refusal))
+    return render(request, "accounts/enrol_password.html", {"form": form, "person": user})
+
+
+@access(Access.PASSWORD)
+@form_page
+def enrol_totp(request: HttpRequest) -> HttpResponse:
+    if signed_in(request):
+        return redirect("profile")
+    user = person(request)
+    form = CodeForm(request.POST or None)
+    try:
+        device = services.device_to_set_up(user=user)
+        if form.is_valid():
+            origin = Origin.of(request)
+            checked = services.confirm_device(user=user, code=form.cleaned_data["code"], origin=origin)
+            if checked.result is services.Result.RIGHT:
+                finish_session(request)
+                return redirect("profile")
+            refuse_code(form, checked, origin)
+    except services.SetUpClosed:
+        if user.confirmed_device() is not None:
+            return redirect("verify")
+        logout(request)
+        sentence = "The time to set up your second factor is over: ask an operator for a new enrolment link."
+        return page(request, 403, "Set-up is closed", sentence)
+    seed = device.seed.reveal()
+    picture = segno.make(device.uri(user.email), error="m").svg_inline(omitsize=True, border=2, light="#fff")
+    context = {
+        "form": form,
+        "typed_key": [seed[at : at + 4] for at in range(0, len(seed), 4)],
+        # Drawn by segno from paths and numbers alone; the address and the key are only in its dots.
+        "picture": mark_safe(picture),  # noqa: S308
+    }
+    return render(request, "accounts/enrol_totp.html", context)
+
+
+def person(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def refuse_code(form: CodeForm, checked: services.Checked, origin: Origin) -> None:
+    log.warning("second factor failed", extra={"address": origin.ip})
+    if checked.result is services.Result.WAIT:
+        seconds = int(checked.wait.total_seconds())
+        form.add_error("code", f"Too many wrong codes. Wait {seconds} s, then enter a new one.")
+    else:
+        form.add_error("code", "That code is wrong, or it was used already. Wait for the next one.")

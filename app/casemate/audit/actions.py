@@ -1,0 +1,23 @@
+"""Every event that there is. Naming one in any other way is impossible."""
+
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    ENROLMENT_LINK_ISSUED = "accounts.enrolment_link.issue"
+    ENROLMENT_LINK_OPENED = "accounts.enrolment_link.open"
+    ENROLMENT_LINK_USED = "accounts.enrolment_link.use"
+    PASSWORD_SET = "accounts.password.set"  # noqa: S105
+    PASSWORD_CHECKED = "accounts.password.check"  # noqa: S105
+    TOTP_ENROLLED = "accounts.totp.enrol"
+    TOTP_CHECKED = "accounts.totp.check"
+    SIGNED_IN = "accounts.sign_in"
+    SIGNED_OUT = "accounts.sign_out"
+    SESSIONS_ENDED = "accounts.sessions.end"
+    SMOKE_TESTED = "audit.smoke"
+
+
+class ActorKind(StrEnum):
+    PERSON = "person"
+    STRANGER = "stranger"
+    TERMINAL = "terminal"  # root on the host

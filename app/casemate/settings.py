@@ -1,0 +1,154 @@
+"""Django's settings: one mode, production. Values come from configuration.py, and there is no switch for DEBUG."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from django.utils.csp import CSP
+
+from casemate import configuration
+
+_configuration = configuration.load()
+_environment = _configuration.environment
+_package = Path(__file__).resolve().parent
+
+DEBUG = False
+SECRET_KEY = _configuration.secret_key
+ALLOWED_HOSTS = [_environment.site_name, *_environment.allowed_hosts.split()]
+SITE_NAME = _environment.site_name
+DATABASE_ACCOUNT = _environment.database_account
+
+KEYRING_KEKS = _configuration.keks
+AUDIT_KEYS = _configuration.audit_keys
+AUDIT_SCHEMA = _configuration.audit_schema
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.staticfiles",
+    "casemate.tenancy",
+    "casemate.keyring",
+    "casemate.audit",
+    "casemate.accounts",
+]
+MIDDLEWARE = [
+    # The first ones lay headers on every answer, so that an error made further in has them too.
+    "casemate.headers.PolicyHeaders",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "casemate.errors.MethodNotAllowedPage",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "casemate.accounts.gate.SignInGate",
+]
+ROOT_URLCONF = "casemate.urls"
+WSGI_APPLICATION = "casemate.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [_package / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": _configuration.database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["casemate.accounts.backends.PasswordBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "name"]},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "sign-in"
+
+SESSION_ENGINE = "casemate.accounts.sessions"
+SESSION_COOKIE_NAME = "__Host-sessionid"
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_IDLE = timedelta(minutes=5 if _environment.profile == "strict" else 30)
+SESSION_ABSOLUTE = timedelta(hours=12)
+SESSION_COOKIE_AGE = int(SESSION_IDLE.total_seconds())
+
+CSRF_COOKIE_NAME = "__Host-csrftoken"
+CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_AGE = None
+CSRF_FAILURE_VIEW = "casemate.errors.csrf_failure"
+
+# nginx alone speaks to the socket and overwrites this header, always with https.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Not `no-referrer`: a form would then be sent with `Origin: null`, which the CSRF check refuses.
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.NONCE],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],  # Pico draws its marks as data: pictures
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "require-trusted-types-for": ["'script'"],
+    "trusted-types": [CSP.NONE],
+    "upgrade-insecure-requests": True,
+}
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",  # HSTS is nginx's alone: two layers would disagree
+    "security.W008",  # nginx answers plain HTTP with 308; no such request comes here
+    "security.W021",  # preloading is a stage of nginx's HSTS
+    "mail.W001",  # no mail is sent yet, and trying to must fail
+]
+
+# No form carries files and none is long: nginx's limits stand before these.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
+DATA_UPLOAD_MAX_NUMBER_FILES = 0
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [_package / "static"]
+# A release holds its static files beside its venv, so code and files are always of one version.
+STATIC_ROOT = _environment.static_root or Path(sys.prefix).parent / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}
+
+# Nothing sends mail or queues work: Django's defaults would do both inside the request.
+MAILERS: dict[str, object] = {}
+TASKS = {"default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "casemate.log.OneLine"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    # Django's own logger would add a handler that mails errors.
+    "loggers": {"django": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+}

@@ -1,0 +1,41 @@
+"""What a member may do: one table from role to permissions."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "Owner"
+    ADMINISTRATOR = "administrator", "Administrator"
+    EDITOR = "editor", "Editor"
+    VIEWER = "viewer", "Viewer"
+    AUDITOR = "auditor", "Auditor"
+
+
+class Permission(StrEnum):
+    ORGANIZATION_VIEW = "organization.view"
+    ORGANIZATION_CHANGE = "organization.change"
+    MEMBERS_VIEW = "members.view"
+    MEMBERS_CHANGE = "members.change"
+    OWNERS_CHANGE = "owners.change"
+    AUDIT_VIEW = "audit.view"
+
+
+_VIEWER = frozenset({Permission.ORGANIZATION_VIEW})
+_EDITOR = _VIEWER | {Permission.MEMBERS_VIEW}
+_ADMINISTRATOR = _EDITOR | {Permission.ORGANIZATION_CHANGE, Permission.MEMBERS_CHANGE, Permission.AUDIT_VIEW}
+
+ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.VIEWER: _VIEWER,
+    Role.EDITOR: _EDITOR,
+    Role.AUDITOR: _VIEWER | {Permission.MEMBERS_VIEW, Permission.AUDIT_VIEW},
+    Role.ADMINISTRATOR: _ADMINISTRATOR,
+    Role.OWNER: _ADMINISTRATOR | {Permission.OWNERS_CHANGE},
+}
+
+
+def allows(role: str, permission: Permission) -> bool:
+    """An unknown role allows nothing."""
+    return role in ROLE_PERMISSIONS and permission in ROLE_PERMISSIONS[Role(role)]

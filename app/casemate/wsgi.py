@@ -1,0 +1,11 @@
+"""What gunicorn loads: `casemate.wsgi:application`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "casemate.settings")
+if os.environ.get("CASEMATE_BUILD"):
+    raise SystemExit("CASEMATE_BUILD is set: those settings have throwaway keys and must not serve. Unset it.")
+
+application = get_wsgi_application()

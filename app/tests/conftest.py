@@ -1,0 +1,107 @@
+import os
+import re
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.db import connection
+from hypothesis import settings as hypothesis_settings
+
+from casemate.accounts.models import TotpDevice, User
+from casemate.accounts.totp import new_seed
+from casemate.audit.models import Event
+from casemate.audit.schema import statements
+from casemate.tenancy.models import Membership, Organization
+from casemate.tenancy.permissions import Role
+from tests.browser import PASSWORD, Browser
+
+# No example database: the source tree stays as it was. A run may ask for more examples.
+hypothesis_settings.register_profile(
+    "casemate", database=None, deadline=None, max_examples=int(os.environ.get("CASEMATE_EXAMPLES", "50"))
+)
+hypothesis_settings.load_profile("casemate")
+
+TENANT_TABLES = ("example_folder", "example_note")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The audit schema, from the same DDL that root applies on a host, triggers and all."""
+    schema = settings.AUDIT_SCHEMA
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA IF EXISTS `{schema}`")
+        cursor.execute(f"CREATE SCHEMA `{schema}`")
+        for statement in statements(schema):
+            cursor.execute(statement)
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(f"DROP SCHEMA `{schema}`")
+
+
+@pytest.fixture(autouse=True)
+def every_statement_names_the_tenant() -> Iterator[None]:
+    """Fail on SQL that touches a tenant's table without a word about the organisation."""
+
+    def guard(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        touches = re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b", sql) and any(f"`{t}`" in sql for t in TENANT_TABLES)
+        # Django deletes by primary key what it has loaded, and that went through the tenant's manager.
+        collected = re.match(r"DELETE FROM `\w+` WHERE `\w+`\.`id` IN \(", sql)
+        if touches and not collected and "organization_id" not in sql:
+            pytest.fail(f"SQL on a tenant's table without organization_id: {sql}")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(guard):
+        yield
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """Argon2id once a run: the tests are about what happens around it."""
+    return make_password(PASSWORD)
+
+
+@pytest.fixture
+def world(db: None, password_hash: str) -> SimpleNamespace:
+    """acme with alice (administrator, and operator of the installation) and bob (viewer); globex with mallory."""
+    acme = Organization.objects.create(slug="acme", name="Acme")
+    globex = Organization.objects.create(slug="globex", name="Globex")
+    people = {}
+    for name, organization, role in (
+        ("alice", acme, Role.ADMINISTRATOR),
+        ("bob", acme, Role.VIEWER),
+        ("mallory", globex, Role.OWNER),
+    ):
+        person = User.objects.create(
+            email=f"{name}@{organization.slug}.example", name=name.title(), password=password_hash
+        )
+        Membership.objects.create(organization=organization, user=person, role=role)
+        TotpDevice.objects.create(user=person, name="Authenticator app", confirmed=True, seed=new_seed())
+        people[name] = person
+    people["alice"].is_operator = True
+    people["alice"].save()
+    return SimpleNamespace(acme=acme, globex=globex, **people)
+
+
+@pytest.fixture
+def browser() -> Browser:
+    return Browser()
+
+
+@pytest.fixture
+def alice(world: SimpleNamespace, browser: Browser) -> Browser:
+    browser.sign_in(world.alice)
+    return browser
+
+
+@pytest.fixture
+def trail() -> Callable[[], list[tuple[str, bool]]]:
+    """What was written to the audit log since the test began: (action, success)."""
+    start = 0
+
+    def since() -> list[tuple[str, bool]]:
+        return list(Event.objects.filter(pk__gt=start).order_by("pk").values_list("action", "success"))
+
+    return since
