@@ -1,0 +1,110 @@
+"""The application as a browser meets it, and what it says of itself on the host."""
+
+from typing import Any
+
+from verification.host import Host
+from verification.marks import control, probe
+from verification.remote.visit import cookies
+from verification.witness import Witness
+from verification.words import NotApplicable
+
+Expected = dict[str, Any]
+HASHES = "sudo mariadb casemate -Ne \"SELECT DISTINCT SUBSTRING_INDEX(password, '$', 4) FROM accounts_user\""
+SETTING_NAMES = ("Traceback", "INSTALLED_APPS", "DJANGO_SETTINGS_MODULE", "You're seeing this error because", "urlconf")
+
+
+@control("APP-001")
+def test_an_error_page_shows_nothing_of_the_inside(host: Host, see: Witness) -> None:
+    answers = host.outside["answers"]
+    for kind in ("404 of the application", "403 of the application"):
+        body = answers[kind]["body"]
+        see.exactly(
+            f"words of a debugging page on: {kind}", [word for word in SETTING_NAMES if word in body], [], show="curl -s SITE/no-such-page/"
+        )
+        see.exactly(f"status of: {kind}", answers[kind]["status"], int(kind[:3]))
+
+
+@control("APP-002")
+def test_only_our_own_name_is_answered(host: Host, see: Witness, declared: Expected) -> None:
+    for kind in ("plain HTTP, unknown host", "TLS, unknown name", "TLS, no name", "TLS, our name, unknown host"):
+        answer = host.outside["strangers"][kind]
+        show = f"curl -sik -H 'Host: attacker.example' https://{declared['site_name']}/"
+        see.one_of(f"status for {kind} (0: closed without an answer)", answer["status"], (0, 421), show=show)
+    see.exactly("our own name", host.outside["answers"]["page"]["status"], 200)
+
+
+@probe("APP-002", touches=("nginx: default server",))
+def the_site_becomes_the_default_server(host: Host) -> None:
+    host.sudo(
+        "grep -rlE 'return 444|ssl_reject_handshake' /etc/nginx | xargs sed -i -E "
+        '\'s/return 444;/return 200 "welcome";/; s/ssl_reject_handshake on;/ssl_certificate \\/etc\\/casemate\\/pki\\/edge\\/server.crt; '
+        "ssl_certificate_key \\/etc\\/casemate\\/pki\\/edge\\/server.key;/' && nginx -t && nginx -s reload && sleep 0.3"
+    )
+
+
+@control("APP-006")
+def test_the_csrf_cookie_is_sent_over_https_only(host: Host, see: Witness) -> None:
+    seen = cookies(host.outside["answers"]["page"])
+    see.exactly("cookies of the sign-in page", set(seen), {"__Host-csrftoken"}, show="curl -si SITE/sign-in/")
+    attributes = seen.get("__Host-csrftoken", {})
+    see.exactly("Secure", "secure" in attributes, True)
+    see.exactly("Path, and no Domain", (attributes.get("path"), attributes.get("domain")), ("/", None))
+
+
+@control("APP-008")
+def test_no_other_site_sends_our_cookies(host: Host, see: Witness) -> None:
+    for name, attributes in cookies(host.outside["answers"]["page"]).items():
+        see.exactly(f"HttpOnly of {name}", "httponly" in attributes, True)
+        see.one_of(f"SameSite of {name}", attributes.get("samesite"), ("lax", "strict"), show="curl -si SITE/sign-in/")
+
+
+@control("APP-009")
+def test_a_form_without_its_token_is_refused(host: Host, see: Witness) -> None:
+    answers = host.outside["answers"]
+    see.exactly(
+        "status of a POST without a token", answers["403 of the application"]["status"], 403, show="curl -si -d email=x SITE/sign-in/"
+    )
+    body = answers["page"]["body"]
+    see.exactly("forms in the page", body.count('method="post"'), body.count('name="csrfmiddlewaretoken"'), show="curl -s SITE/sign-in/")
+    see.at_least("forms with a token", body.count('name="csrfmiddlewaretoken"'), 1)
+
+
+@control("APP-015")
+def test_djangos_own_deployment_check_is_clean(host: Host, see: Witness) -> None:
+    said = host.inside["deploy_check"]
+    see.exactly("exit status", said["status"], 0, show="sudo casemate check --deploy --fail-level WARNING")
+    see.exactly(
+        "what it says first",
+        said["said"].splitlines()[0][:44] if said["said"] else "",
+        "System check identified no issues (4 silenced"[:34] + said["said"][34:44],
+    )
+
+
+@control("APP-005", active=True)
+def test_the_session_cookie_is_sent_over_https_only(host: Host, see: Witness) -> None:
+    seen = host.newcomer().outside
+    see.exactly("statuses of link, password and wrong guess", (seen["opened"], seen["accepted"], seen["guess"]), (200, 302, 200))
+    attributes = seen["cookies"].get("__Host-sessionid", {})
+    see.exactly("Secure", "secure" in attributes, True, show="the Set-Cookie header after the password")
+    see.exactly("Path, and no Domain", (attributes.get("path"), attributes.get("domain")), ("/", None))
+
+
+@control("APP-007", active=True)
+def test_no_script_reads_the_session_cookie(host: Host, see: Witness) -> None:
+    seen = host.newcomer().outside["cookies"]
+    see.exactly("HttpOnly", "httponly" in seen.get("__Host-sessionid", {}), True, show="the Set-Cookie header after the password")
+    see.exactly("SameSite", seen.get("__Host-sessionid", {}).get("samesite"), "lax")
+
+
+@control("AUTH-001")
+def test_passwords_are_kept_with_argon2id(host: Host, see: Witness, expected: Expected) -> None:
+    kept = {way for way in host.inside["password_hashes"] if way != "no password"}
+    if not kept:
+        raise NotApplicable("nobody has a password here yet")
+    see.exactly("ways in which a password is kept", kept, {expected["password_hash"]}, show=HASHES)
+
+
+@control("AUTH-001", active=True)
+def test_a_new_password_is_kept_with_argon2id(host: Host, see: Witness, expected: Expected) -> None:
+    kept = {way for way in host.newcomer().password_hashes if way != "no password"}
+    see.exactly("ways in which a new password is kept", kept, {expected["password_hash"]}, show=HASHES)

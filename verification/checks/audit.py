@@ -1,0 +1,51 @@
+"""The audit log: it can be added to and read, and nothing else, by anybody but root."""
+
+from typing import Any
+
+from verification.host import Host
+from verification.marks import control, probe
+from verification.witness import Witness
+from verification.words import NotApplicable
+
+Expected = dict[str, Any]
+
+
+@control("X-13")
+def test_the_application_can_only_add_to_the_audit_log(host: Host, see: Witness, expected: Expected) -> None:
+    attempts = host.inside["as_accounts"]["app"]
+    for name, wanted in expected["audit"]["attempts"].items():
+        see.exactly(f"{name}, as casemate_app", attempts[name], wanted, show="casemate dbshell")
+    see.exactly(
+        "triggers that refuse it to others",
+        set(host.inside["database_triggers"]),
+        set(expected["audit"]["triggers"]),
+        show="sudo mariadb -e 'SHOW TRIGGERS IN casemate_audit'",
+    )
+
+
+@control("X-13")
+def test_the_chain_holds(host: Host, see: Witness) -> None:
+    said = host.inside["audit_verify"]
+    see.exactly("exit status of audit_verify", said["status"], 0, show="sudo casemate audit_verify")
+
+
+@probe("X-13", touches=("grants",))
+def root_rewrites_history(host: Host) -> None:
+    host.sudo("mariadb <<'SQL'\nGRANT UPDATE, DELETE ON casemate_audit.event TO casemate_app@127.0.0.1;\nSQL")
+
+
+@control("AUD-001")
+def test_people_who_were_here_are_in_the_log(host: Host, see: Witness) -> None:
+    actions, people = host.inside["audit_actions"], sum(host.inside["password_hashes"].values())
+    if not people:
+        raise NotApplicable("nobody is enrolled here yet")
+    issued = actions.get("accounts.enrolment_link.issue", 0)
+    see.at_least(f"links that were issued, with {people} people", issued, people, show="sudo casemate audit_verify")
+
+
+@control("AUD-001", active=True)
+def test_signing_in_leaves_events(host: Host, see: Witness, expected: Expected) -> None:
+    newcomer = host.newcomer()
+    for action in expected["audit"]["events"]:
+        added = newcomer.events_after.get(action, 0) - newcomer.events_before.get(action, 0)
+        see.at_least(f"new events {action}", added, 1, show="sudo mariadb casemate_audit -e 'SELECT action, at FROM event'")

@@ -1,0 +1,125 @@
+"""MariaDB from three places: the network, root's socket, and each account with its own credential."""
+
+from typing import Any
+
+from verification.host import Host
+from verification.marks import control, probe
+from verification.witness import Witness
+
+Expected = dict[str, Any]
+
+
+def sql(host: Host, statement: str) -> None:
+    """A statement as root, over the socket."""
+    host.sudo(f"mariadb <<'SQL'\n{statement}\nSQL")
+
+
+def alter_application(clause: str) -> str:
+    return f"ALTER USER casemate_app@127.0.0.1 {clause};"
+
+
+@control("DB-001")
+def test_the_server_is_the_mariadb_that_was_tested(host: Host, see: Witness, expected: Expected) -> None:
+    version = host.inside["database_variables"]["version"]
+    show = "sudo mariadb -Ne 'SELECT VERSION()'"
+    see.exactly("product", "MariaDB" in version, True, show=show)
+    see.exactly("series", ".".join(version.split(".")[:2]), expected["database"]["series"], show=show)
+
+
+@control("DB-003")
+def test_each_account_holds_exactly_its_grants(host: Host, see: Witness, expected: Expected) -> None:
+    grants = host.inside["database_grants"]
+    for account, wanted in expected["database"]["grants"].items():
+        user = account.partition("@")[0]
+        see.exactly(f"grants of {user}", grants.get(account, []), sorted(wanted), show=f"sudo mariadb -e 'SHOW GRANTS FOR {user}'")
+    tables = {f"{schema}.{table}" for schema, names in host.inside["database_tables"].items() for table in names}
+    named = {table for wanted in expected["database"]["grants"].values() for table in map(_object, wanted)}
+    unnamed = {table for table in tables if table not in named and table not in expected["database"]["without_grant"]}
+    see.exactly("tables that no expectation names", unnamed, set(), show="sudo mariadb -e 'SHOW TABLES IN casemate'")
+
+
+def _object(grant: str) -> str:
+    return grant.partition(" ON ")[2].removesuffix(" WITH GRANT OPTION")
+
+
+@control("DB-003")
+def test_what_an_account_may_not_do_is_refused_to_it(host: Host, see: Witness, expected: Expected) -> None:
+    attempts = host.inside["as_accounts"]
+    for account, statements in expected["database"]["attempts"].items():
+        for name, wanted in statements.items():
+            see.exactly(f"{name}, as casemate_{account}", attempts[account][name], wanted, show=f"casemate --as {account} dbshell")
+
+
+@probe("DB-003", touches=("grants",))
+def an_administrator_grants_everything_in_a_hurry(host: Host) -> None:
+    sql(host, "GRANT ALL ON casemate.* TO casemate_app@127.0.0.1;")
+
+
+@control("DB-004")
+def test_only_verified_tls_with_the_own_certificate_gets_in(host: Host, see: Witness, expected: Expected) -> None:
+    roads = host.inside["connections"]
+    for road, answer in roads.items():
+        wanted = "accepted over TLSv1.3" if road == "verified TLS, own certificate" else "refused"
+        seen = answer if wanted.startswith("accepted") or answer.startswith("accepted") else answer.split()[0]
+        see.exactly(road, seen, wanted, show="mariadb --protocol=tcp --host=db.casemate.internal --user=casemate_app …")
+    variables = host.inside["database_variables"]
+    see.exactly("require_secure_transport", variables["require_secure_transport"], "ON")
+    see.exactly("tls_version", set(variables["tls_version"].split(",")), set(expected["database"]["tls_versions"]))
+
+
+@probe("DB-004", touches=("account requirements",))
+def an_old_tool_without_a_certificate_is_let_in(host: Host) -> None:
+    sql(host, alter_application("REQUIRE NONE"))
+
+
+@control("DB-009")
+def test_the_database_port_is_on_loopback_only(host: Host, see: Witness) -> None:
+    seen = {entry["address"] for entry in host.inside["listeners"] if entry["port"] == 3306}
+    see.exactly("addresses with port 3306", seen, {"127.0.0.1", "::1"}, show="sudo ss -Hltnp sport = :3306")
+    for address, ports in host.outside["open_ports"].items():
+        see.exactly(f"3306 answers on {address} from {host.witness}", 3306 in ports, False, show=f"nc -zvw2 {address} 3306")
+
+
+@control("DB-010")
+def test_exactly_these_accounts_and_none_without_a_password(host: Host, see: Witness, expected: Expected) -> None:
+    accounts = host.inside["database_accounts"]
+    show = "sudo mariadb -e 'SELECT User, Host FROM mysql.global_priv'"
+    see.exactly("accounts", set(accounts), set(expected["database"]["accounts"]), show=show)
+    for name, wanted in expected["database"]["accounts"].items():
+        seen = {key: accounts.get(name, {}).get(key, "no such account") for key in wanted}
+        see.exactly(f"how {name} is recognised", seen, wanted, show=show)
+    schemas = set(host.inside["database_tables"])
+    see.exactly("schemas", schemas, set(expected["database"]["schemas"]), show="sudo mariadb -e 'SHOW SCHEMAS'")
+
+
+@probe("DB-010", touches=("accounts",))
+def an_installation_script_leaves_what_it_tried_out(host: Host) -> None:
+    sql(host, "CREATE USER ''@'localhost'; CREATE SCHEMA test; CREATE USER root@'%' IDENTIFIED BY 'root';")
+
+
+@control("DB-013")
+def test_only_the_server_reads_its_files(host: Host, see: Witness, expected: Expected) -> None:
+    for path, wanted in expected["files"]["database"].items():
+        see.exactly(path, host.inside["files"].get(path, "absent"), wanted, show=f"sudo stat -c '%U:%G %a' {path}")
+    variables = host.inside["database_variables"]
+    see.exactly("local_infile", variables["local_infile"], "OFF")
+
+
+@probe("DB-013", touches=("data folder",))
+def the_data_folder_is_opened_for_a_copy(host: Host) -> None:
+    host.sudo("chmod 0755 /var/lib/mysql")
+
+
+@control("DB-014")
+def test_each_account_has_a_bound_of_connections(host: Host, see: Witness, expected: Expected) -> None:
+    accounts = host.inside["database_accounts"]
+    show = "sudo mariadb -e 'SHOW CREATE USER casemate_app'"
+    limited = {name: int(entry["connections"]) for name, entry in accounts.items() if entry["subject"]}
+    see.exactly("accounts with a bound", limited, expected["database"]["connections"], show=show)
+    free = int(host.inside["database_variables"]["max_connections"]) - sum(limited.values())
+    see.at_least("connections that are left for root", free, expected["database"]["spare_connections"], show=show)
+
+
+@probe("DB-014", touches=("account limits",))
+def the_limit_is_lifted_during_an_import(host: Host) -> None:
+    sql(host, alter_application("WITH MAX_USER_CONNECTIONS 0"))

@@ -1,0 +1,219 @@
+"""The edge as a stranger's client sees it: redirects, headers on every kind of answer, static files, unknown hosts."""
+
+import re
+from typing import Any
+
+from verification.host import Host
+from verification.marks import control, probe
+from verification.witness import Witness
+
+KINDS = (
+    "page",
+    "redirect",
+    "static file",
+    "404 of the application",
+    "403 of the application",
+    "400 of nginx",
+    "404 of nginx",
+    "405 of nginx",
+    "413 of nginx",
+)
+STATUS = {
+    "page": 200,
+    "redirect": 302,
+    "static file": 200,
+    "404 of the application": 404,
+    "403 of the application": 403,
+    "400 of nginx": 400,
+    "404 of nginx": 404,
+    "405 of nginx": 405,
+    "413 of nginx": 413,
+}
+POLICY = "/etc/nginx"
+Expected = dict[str, Any]
+
+
+def values(host: Host, kind: str, header: str) -> list[str]:
+    """A header's values on one kind of answer, as often as it came."""
+    return [value for name, value in host.outside["answers"][kind]["headers"] if name == header]
+
+
+def directives(policy: str) -> dict[str, list[str]]:
+    """A content security policy as its directives."""
+    parts = [part.split() for part in policy.split(";") if part.strip()]
+    return {name: rest for name, *rest in parts}
+
+
+def the_policy(host: Host, see: Witness, kind: str) -> dict[str, list[str]]:
+    """The one content security policy of an answer; none, or two that disagree, is an observation of its own."""
+    policies = values(host, kind, "content-security-policy")
+    see.exactly(f"content security policies on: {kind}", len(policies), 1)
+    return directives(policies[0]) if policies else {}
+
+
+def on_every_kind(host: Host, see: Witness, header: str, expected: list[str]) -> None:
+    """The header is there exactly once, with this value, on every kind of answer."""
+    site = f"https://{host.outside['answers'].get('site', 'SITE')}"
+    for kind in KINDS:
+        see.exactly(f"{header} on: {kind}", values(host, kind, header), expected, show=f"curl -si {site}/ ({kind})")
+
+
+@control("WEB-001")
+def test_plain_http_is_only_a_permanent_redirect(host: Host, see: Witness, declared: Expected) -> None:
+    answer = host.outside["strangers"]["plain HTTP"]
+    location = [value for name, value in answer["headers"] if name == "location"]
+    show = f"curl -si 'http://{declared['site_name']}/x?y=1'"
+    see.one_of("status", answer["status"], (301, 308), show=show)
+    see.exactly("location", location, [f"https://{declared['site_name']}/x?y=1"], show=show)
+
+
+@probe("WEB-001", touches=("nginx: port 80",))
+def somebody_serves_the_site_in_clear_for_a_quick_test(host: Host) -> None:
+    host.sudo(
+        f"grep -rlE 'return 30[18] https' {POLICY} | xargs sed -i -E 's/return 30[18] https[^;]*/return 200 \"in clear\"/' "
+        "&& nginx -s reload && sleep 0.3"
+    )
+
+
+@control("WEB-002")
+def test_only_nginx_answers_and_the_application_has_no_port(host: Host, see: Witness) -> None:
+    listeners = host.inside["listeners"]
+    see.exactly(
+        "programs that listen on 80 and 443",
+        {(entry["port"], program) for entry in listeners if entry["port"] in (80, 443) for program in entry["programs"]},
+        {(80, "nginx"), (443, "nginx")},
+        show="sudo ss -Hltnp",
+    )
+    application = {entry["pid"] for entry in host.inside["processes"] if entry["unit"] == "casemate.service"}
+    see.at_least("processes of casemate.service", len(application), 1, show="systemctl status casemate")
+    ports = [entry["port"] for entry in listeners if {"gunicorn", "python3", "python3.13", "python"} & {*entry["programs"]}]
+    see.exactly("ports that the application listens on", ports, [], show="sudo ss -Hltunp | grep -E 'gunicorn|python'")
+
+
+@control("WEB-003")
+def test_hsts_is_on_every_kind_of_answer(host: Host, see: Witness, expected: Expected, declared: Expected) -> None:
+    stage = int(declared.get("hsts_stage", expected["hsts"]["stage"]))
+    on_every_kind(host, see, "strict-transport-security", [expected["hsts"]["stages"][stage]])
+    for kind in KINDS:
+        status = host.outside["answers"][kind]["status"]
+        see.exactly(f"this was truly: {kind}", status, STATUS[kind], show=f"the answer to the request for: {kind}")
+
+
+@probe("WEB-003", touches=("nginx: hsts",))
+def an_upgrade_of_the_snippet_forgets_always(host: Host) -> None:
+    host.sudo(
+        f"grep -rlZ Strict-Transport-Security {POLICY} | xargs -0 sed -i -E '/Strict-Transport-Security/s/ always;/;/' "
+        "&& nginx -t && nginx -s reload && sleep 0.3"
+    )
+
+
+@control("WEB-008")
+def test_only_scripts_with_this_answers_nonce_run(host: Host, see: Witness) -> None:
+    nonces = []
+    for kind in ("page", "page again"):
+        policy = the_policy(host, see, kind)
+        script = policy.get("script-src", policy.get("default-src", []))
+        nonces += [source for source in script if source.startswith("'nonce-")]
+        unsafe = [s for s in script if s in ("'unsafe-inline'", "'unsafe-eval'", "*", "data:", "https:", "http:", "blob:")]
+        see.exactly(f"sources that would run anybody's script ({kind})", unsafe, [], show="the header of GET /sign-in/")
+        see.at_least(f"sources that are named for scripts, be it 'none' ({kind})", len(script), 1)
+        other = [s for s in script if not s.startswith("'") and s not in unsafe]
+        see.exactly(f"other origins that may send scripts ({kind})", other, [])
+    see.exactly("nonces that came twice", sorted({nonce for nonce in nonces if nonces.count(nonce) > 1}), [])
+    body = host.outside["answers"]["page"]["body"]
+    without = re.findall(r"<script(?![^>]*\b(?:src|nonce)=)[^>]*>|\son[a-z]+=[\"']", body)
+    see.exactly("inline scripts without a nonce in the page", without, [], show="GET /sign-in/")
+
+
+@control("WEB-013")
+def test_plugins_bases_and_foreign_forms_are_denied(host: Host, see: Witness, expected: Expected) -> None:
+    for kind in ("page", "404 of the application"):
+        seen = the_policy(host, see, kind)
+        for name, allowed in expected["csp"].items():
+            inherited = seen.get("default-src") if name.endswith("-src") else None  # base-uri and form-action inherit nothing
+            see.exactly(f"{name} on: {kind}", seen.get(name, inherited), allowed)
+
+
+@control("WEB-014")
+def test_no_answer_may_be_framed(host: Host, see: Witness) -> None:
+    for kind in KINDS:
+        policies = values(host, kind, "content-security-policy")
+        framing = [directives(policy).get("frame-ancestors") for policy in policies]
+        see.exactly(f"frame-ancestors on: {kind}", framing, [["'none'"]])
+
+
+@control("WEB-019")
+def test_old_browsers_are_told_not_to_frame(host: Host, see: Witness, expected: Expected) -> None:
+    on_every_kind(host, see, "x-frame-options", [expected["headers"]["x-frame-options"]])
+
+
+@probe("WEB-019", touches=("nginx: headers",))
+def a_second_layer_sends_the_header_too(host: Host) -> None:
+    host.sudo(
+        f"grep -rlZ Strict-Transport-Security {POLICY} | xargs -0 sed -i -E "
+        "'0,/add_header Strict-Transport-Security/s//add_header X-Frame-Options SAMEORIGIN always; &/' "
+        "&& nginx -t && nginx -s reload && sleep 0.3"
+    )
+
+
+@control("WEB-020")
+def test_no_browser_guesses_a_type(host: Host, see: Witness, expected: Expected) -> None:
+    on_every_kind(host, see, "x-content-type-options", [expected["headers"]["x-content-type-options"]])
+
+
+@control("WEB-021")
+def test_other_sites_learn_no_address_of_ours(host: Host, see: Witness, expected: Expected) -> None:
+    on_every_kind(host, see, "referrer-policy", [expected["headers"]["referrer-policy"]])
+
+
+@control("WEB-022")
+def test_pages_may_not_use_the_devices(host: Host, see: Witness, expected: Expected) -> None:
+    for kind in KINDS:
+        policies = values(host, kind, "permissions-policy")
+        see.exactly(f"permissions-policy headers on: {kind}", len(policies), 1)
+        denied = {part.strip().removesuffix("=()") for policy in policies for part in policy.split(",") if part.strip().endswith("=()")}
+        missing = [feature for feature in expected["denied_features"] if feature not in denied]
+        see.exactly(f"features that are not denied on: {kind}", missing, [])
+
+
+@control("WEB-024")
+def test_no_header_names_a_feature_that_is_no_more(host: Host, see: Witness) -> None:
+    policies = [policy for kind in KINDS for policy in values(host, kind, "permissions-policy")]
+    see.at_least("answers with a permissions policy", len(policies), len(KINDS))
+    see.exactly("answers that name interest-cohort", [p for p in policies if "interest-cohort" in p], [])
+    see.exactly("X-XSS-Protection, which opens holes in old browsers", values(host, "page", "x-xss-protection"), [])
+
+
+@control("WEB-028")
+def test_nginx_serves_static_files_and_nothing_beside_them(host: Host, see: Witness) -> None:
+    answers = host.outside["answers"]
+    see.exactly("status of a static file", answers["static file"]["status"], 200)
+    type_ = values(host, "static file", "content-type")
+    see.exactly("its type", [value.split(";")[0] for value in type_], ["text/css"])
+    see.exactly("cookies that come with it", values(host, "static file", "set-cookie"), [])
+    for kind in ("out of the static folder", "encoded, out of the static folder"):
+        see.one_of(f"status of a path that climbs {kind}", answers[kind]["status"], (400, 403, 404))
+    see.exactly("content of the release that leaked", [k for k in answers if '"files":' in answers[k]["body"]], [])
+
+
+@probe("WEB-028", touches=("nginx: static",))
+def an_alias_that_is_one_folder_too_high(host: Host) -> None:
+    host.sudo(
+        f"grep -rlZE '(alias|root) /opt/casemate/current/static' {POLICY} | xargs -0 sed -i -E "
+        "'s#(alias|root) /opt/casemate/current/static/?#\\1 /opt/casemate/current/#' && nginx -s reload && sleep 0.3"
+    )
+
+
+@control("WEB-031")
+def test_nobody_passes_as_https_by_saying_so(host: Host, see: Witness, declared: Expected) -> None:
+    answer = host.outside["strangers"]["plain HTTP that says it is https"]
+    show = f"curl -si -H 'X-Forwarded-Proto: https' http://{declared['site_name']}/"
+    see.one_of("status", answer["status"], (301, 308), show=show)
+
+
+@control("WEB-033")
+def test_hidden_files_and_inner_pages_are_not_there(host: Host, see: Witness) -> None:
+    answers = host.outside["answers"]
+    see.exactly("status of /.git/config", answers["a hidden file"]["status"], 404)
+    see.exactly("status of /healthz", answers["health, from outside"]["status"], 404)
+    see.exactly("version in the Server header", {v for k in KINDS for v in values(host, k, "server") if "/" in v}, set())

@@ -1,0 +1,174 @@
+"""evidence/<UTC time>/: results.json and report.html, readable by their owner only, with no secret in them."""
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verification.inventory import ROOT
+from verification.register import Control
+from verification.runner import Run
+from verification.witness import plain
+from verification.words import FROM_BEST_TO_WORST, Observation, Result, State
+
+SCHEMA_VERSION = "1.0"
+REMOVED = "[removed: it looks like a secret]"
+# What never belongs into evidence, whatever a check observed: the last line of defence, not the first.
+SECRETS = (
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(r"\$?(argon2(id|i|d)\$v=\d+\$[^$\s]+)\$[A-Za-z0-9+/=]{8,}\$?[A-Za-z0-9+/=]*"),
+    re.compile(r"(pbkdf2_sha\d+|scrypt|bcrypt_sha256)\$[^\s\"']{20,}"),
+    re.compile(r"\*[0-9A-F]{40}\b"),  # MariaDB's mysql_native_password
+    re.compile(r"\bgAAAA[A-Za-z0-9_-]{20,}"),
+    re.compile(r"(?i)\b(csrfmiddlewaretoken|csrftoken|sessionid|password|passwd|secret|token)(\"? ?value=\"|=|: ?)[^\s\"'<>;&]{12,}"),
+    re.compile(
+        r"(?<![A-Za-z0-9_/+.=-])(?=[A-Za-z0-9_+/-]*[0-9])(?=[A-Za-z0-9_+/-]*[A-Z])[A-Za-z0-9_+/-]{43,88}={0,2}(?![A-Za-z0-9_/+=.-])"
+    ),
+)
+
+
+def redact(value: Any) -> Any:
+    """A value without anything that looks like a secret, at any depth."""
+    if isinstance(value, str):
+        for pattern in SECRETS:
+            value = pattern.sub(REMOVED, value)
+        return value
+    if isinstance(value, dict):
+        return {redact(key): redact(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact(item) for item in value]
+    return value
+
+
+def document(run: Run, previous: dict[str, Any] | None = None) -> dict[str, Any]:
+    """results.json as decisions and verification/results.schema.json define it."""
+    before = {(r["control"], r["host"]): r["state"] for r in (previous or {}).get("results", [])}
+    results = [_result(run, result, before) for result in sorted(run.results, key=_worst_first)]
+    found: dict[str, Any] = redact(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "started": _utc(run.started),
+            "ended": _utc(datetime.now(UTC)),
+            "seconds": round(run.seconds, 2),
+            "site": run.inventory.declared["site_name"],
+            "profile": run.inventory.profile,
+            "active": run.active,
+            "verifier": _versions(),
+            "hosts": run.hosts,
+            "summary": summary(run),
+            "areas": {area: _counts(group) for area, group in sorted(_by_area(run).items())},
+            "problems": run.problems,
+            "results": results,
+            "planned": [{"control": control.id, "title": control.title} for control in run.planned],
+            "without_probe": sorted({r.control for r in run.results} - run.probed),
+            "previous": {"started": previous["started"], "score": previous["summary"]["score"]} if previous else None,
+        }
+    )
+    return found
+
+
+def summary(run: Run) -> dict[str, Any]:
+    score = run.score
+    return {**_counts(run.results), "planned": len(run.planned), "score": None if score is None else round(score, 4)}
+
+
+def _counts(results: list[Result]) -> dict[str, int]:
+    return {state.value: sum(result.state is state for result in results) for state in State}
+
+
+def _by_area(run: Run) -> dict[str, list[Result]]:
+    areas: dict[str, list[Result]] = {}
+    for result in run.results:
+        areas.setdefault(run.register[result.control].area, []).append(result)
+    return areas
+
+
+def _worst_first(result: Result) -> tuple[int, str, str]:
+    return (-FROM_BEST_TO_WORST.index(result.state), result.control, result.host)
+
+
+def _result(run: Run, result: Result, before: dict[tuple[str, str], str]) -> dict[str, Any]:
+    control: Control = run.register[result.control]
+    return {
+        "control": control.id,
+        "title": control.title,
+        "area": control.area,
+        "severity": control.severity,
+        "host": result.host,
+        "state": result.state.value,
+        "reason": result.reason,
+        "before": before.get((result.control, result.host)),
+        "waiver": vars(result.waiver) if result.waiver else None,
+        "active": result.active,
+        "probed": control.id in run.probed,
+        "seconds": round(result.seconds, 4),
+        "mend": control.mend,
+        "implemented_by": list(control.implemented_by),
+        "mappings": control.mappings,
+        "observations": [_observation(observation) for observation in result.observations],
+    }
+
+
+def _observation(observation: Observation) -> dict[str, Any]:
+    return {
+        "what": observation.what,
+        "state": observation.state.value,
+        "observed": plain(observation.observed),
+        "expected": plain(observation.expected),
+        "show": observation.show,
+        "reason": observation.reason,
+    }
+
+
+def _versions() -> dict[str, str]:
+    commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return {"commit": commit.stdout.strip() or "unknown", "python": platform.python_version(), "pytest": pytest.__version__}
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def previous(folder: Path) -> dict[str, Any] | None:
+    """The last run's results, where there are some that can be read."""
+    try:
+        found: dict[str, Any] = json.loads((folder / "latest" / "results.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found if found.get("schema_version") == SCHEMA_VERSION else None
+
+
+def write(folder: Path, files: dict[str, str], moment: datetime, *, latest: bool = True) -> Path:
+    """Writes the files of one run into a folder of its own, which `latest` then names. Under sudo it belongs to the caller."""
+    place = folder / moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    place.mkdir(parents=True, mode=0o755)
+    for name, text in files.items():
+        (place / name).write_text(text)
+        (place / name).chmod(0o600)
+    if latest:
+        link = folder / "latest"
+        fresh = folder / f".latest.{os.getpid()}"
+        fresh.symlink_to(place.name)
+        fresh.replace(link)
+    _give_to_the_caller(folder, place)
+    return place
+
+
+def _give_to_the_caller(folder: Path, place: Path) -> None:
+    """Under sudo the evidence belongs to SUDO_USER, who asked for it."""
+    user = os.environ.get("SUDO_USER")
+    if not user or os.geteuid() != 0:
+        return
+    for path in (folder, place, *place.iterdir()):
+        shutil.chown(path, user, None)
+    latest = folder / "latest"
+    if latest.is_symlink():
+        seen = place.stat()
+        os.chown(latest, seen.st_uid, seen.st_gid, follow_symlinks=False)

@@ -1,0 +1,181 @@
+"""A host under verification: what was read of it, inside and outside, and what a probe may do to it."""
+
+import importlib.resources
+import json
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from verification.inventory import Address
+from verification.ssh import Connection, Ran
+from verification.words import CannotRun, NotTestable
+
+DISPOSABLE = "/etc/casemate/disposable"
+INSIDE = ("sections", "system", "processes", "database", "release")
+OUTSIDE = ("sections", "wire", "visit", "tls", "ports")
+
+
+class NotObserved(Exception):
+    """A fact could not be read. A check that needs it fails: it is never green by absence."""
+
+
+@dataclass
+class Facts:
+    """What one script on one host read in one round trip."""
+
+    sections: Mapping[str, Any]
+    seconds: float = 0.0
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.sections:
+            raise NotObserved(f"nothing was read of {name!r}")
+        section = self.sections[name]
+        if "error" in section:
+            raise NotObserved(f"{name}: {section['error']}")
+        return section["value"]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except NotObserved:
+            return default
+
+
+@dataclass
+class Host:
+    """One appliance."""
+
+    name: str
+    connection: Connection
+    tiers: frozenset[str]
+    inside: Facts = field(default_factory=lambda: Facts({}))
+    outside: Facts = field(default_factory=lambda: Facts({}))
+    witness: str = ""
+    look_outside: Callable[[Mapping[str, Any]], Facts] = lambda _: Facts({})
+    _newcomer: "Newcomer | None" = None
+
+    @classmethod
+    def at(cls, address: Address) -> "Host":
+        return cls(address.name, Connection(address.name, address.ssh), address.tiers)
+
+    def sudo(self, command: str, *, stdin: str = "") -> Ran:
+        """A shell command as root; raises where it fails, since a probe that did nothing proves nothing."""
+        ran = self.connection.run("sudo bash -euo pipefail -s", stdin=f"{command}\n{stdin}")
+        if not ran.succeeded:
+            raise CannotRun(f"{self.name}: `{command}` ended with {ran.status}: {ran.stderr.strip()[-500:]}")
+        return ran
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Replaces text in a file as an editor would; raises where the old text is not there."""
+        script = (
+            "import pathlib, sys; path, old, new = sys.argv[1:]; file = pathlib.Path(path); text = file.read_text(); "
+            "old in text or sys.exit(f'{path} does not have {old!r}'); file.write_text(text.replace(old, new))"
+        )
+        self.sudo(f"python3 - {_quoted(path)} {_quoted(old)} {_quoted(new)} <<'CASEMATE'\n{script}\nCASEMATE")
+
+    def newcomer(self) -> "Newcomer":
+        """Somebody who is enrolled, seen once a verification and removed again. Active checks alone may ask for it."""
+        if self._newcomer is None:
+            self._newcomer = enrol(self)
+        return self._newcomer
+
+    @property
+    def disposable(self) -> bool:
+        """Whether roles/lab marked this host as one that may be broken: root's own file, no link."""
+        test = f"sudo test -f {DISPOSABLE} -a ! -L {DISPOSABLE} -a -O {DISPOSABLE} -a -s {DISPOSABLE}"
+        return self.connection.run(test).succeeded
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """What an enrolment showed: outside the answers and cookies, inside the ways of passwords and the events."""
+
+    outside: Mapping[str, Any]
+    password_hashes: Mapping[str, int]
+    events_before: Mapping[str, int]
+    events_after: Mapping[str, int]
+
+
+def enrol(host: Host) -> Newcomer:
+    """Enrols a person of no name, has them set a password from outside, and removes every row of them but the audit log's."""
+    email = f"verifier-{secrets.token_hex(6)}@casemate.invalid"
+    sections = {"sections": ["password_hashes", "audit_actions"]}
+    before = read_inside(host, sections)
+    link = re.search(r"https://[^/\s]+(/enrol/[^/\s]+/)", host.sudo(f"casemate enrol_operator {email} --name Verifier").stdout)
+    if link is None:
+        raise NotObserved("`casemate enrol_operator` printed no link")
+    try:
+        parameters = {"sections": ["enrolment"], "path": link[1], "email": email, "password": secrets.token_urlsafe(24)}
+        seen = host.look_outside(parameters)["enrolment"]
+        after = read_inside(host, sections)
+    finally:
+        tables = ("accounts_session", "accounts_totpdevice", "accounts_enrolmentlink")
+        person = f"(SELECT id FROM casemate.accounts_user WHERE email = '{email}')"  # noqa: S608 (hexadecimal digits)
+        removals = [f"DELETE FROM casemate.{table} WHERE user_id = {person};" for table in tables]  # noqa: S608
+        removals.append(f"DELETE FROM casemate.accounts_user WHERE email = '{email}';")  # noqa: S608
+        host.sudo("mariadb <<'SQL'\n" + "\n".join(removals) + "\nSQL")
+    return Newcomer(seen, after["password_hashes"], before["audit_actions"], after["audit_actions"])
+
+
+@dataclass
+class Observer:
+    """From where the network is seen: a second host of the lab, or this controller."""
+
+    name: str
+    connection: Connection | None = None
+
+    def look(self, parameters: Mapping[str, Any]) -> Facts:
+        started = time.monotonic()
+        script = script_of(OUTSIDE, parameters)
+        if self.connection:
+            return _facts(self.connection.run("python3 -", stdin=script, timeout=300), self.name, started)
+        ran = subprocess.run([sys.executable, "-"], input=script, capture_output=True, text=True, check=False)
+        return _facts(Ran(ran.returncode, ran.stdout, ran.stderr), self.name, started)
+
+
+def read_inside(host: Host, parameters: Mapping[str, Any]) -> Facts:
+    """Everything that the checks need to know of a host, in one round trip."""
+    started = time.monotonic()
+    return _facts(host.connection.run("sudo python3 -", stdin=script_of(INSIDE, parameters), timeout=300), host.name, started)
+
+
+def script_of(modules: tuple[str, ...], parameters: Mapping[str, Any]) -> str:
+    """The modules of verification/remote as one script that needs nothing on the other side but Python."""
+    folder = importlib.resources.files("verification.remote")
+    sources = {f"verification.remote.{name}": (folder / f"{name}.py").read_text() for name in modules}
+    return "\n".join(
+        [
+            "import json, sys, types",
+            f"sources = json.loads({json.dumps(json.dumps(sources))})",
+            "for package in ('verification', 'verification.remote'):",
+            "    sys.modules[package] = types.ModuleType(package)",
+            "    sys.modules[package].__path__ = []",
+            "for name, text in sources.items():",
+            "    module = sys.modules[name] = types.ModuleType(name)",
+            "    exec(compile(text, name, 'exec'), vars(module))",
+            "from verification.remote.sections import collect",
+            f"print(json.dumps(collect(json.loads({json.dumps(json.dumps(parameters))}))))",
+            "",
+        ]
+    )
+
+
+def _facts(ran: Ran, name: str, started: float) -> Facts:
+    if not ran.succeeded:
+        raise CannotRun(f"{name}: the facts could not be read: {ran.stderr.strip()[-800:]}")
+    try:
+        return Facts(json.loads(ran.stdout), time.monotonic() - started)
+    except ValueError as error:
+        raise CannotRun(f"{name}: what was read is no JSON: {ran.stdout[:200]!r}") from error
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+__all__ = ["DISPOSABLE", "Facts", "Host", "NotObserved", "NotTestable", "Observer", "read_inside", "script_of"]

@@ -1,0 +1,157 @@
+"""What the verifier may know of an inventory: how to connect, and what the installation declares of itself."""
+
+import json
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from verification.words import CannotRun, Waiver
+
+ROOT = Path(__file__).parent.parent
+TIERS = ("edge", "app", "db", "cache", "backup", "monitor")
+PLACE = {"inventory_dir", "inventory_file", "playbook_dir"}
+
+
+@dataclass(frozen=True)
+class Address:
+    """One host as the inventory names it."""
+
+    name: str
+    ssh: tuple[str, ...]
+    tiers: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    path: Path
+    hosts: tuple[Address, ...]
+    observer: Address | None
+    declared: dict[str, Any]
+    extra: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = field(default=())
+
+    @property
+    def profile(self) -> str:
+        return str(self.declared.get("profile", "baseline"))
+
+    @property
+    def trust_anchor(self) -> str | None:
+        """The PEM of the CA that clients of this site trust, or none where it is a public one."""
+        path = self.declared.get("trust_anchor")
+        if not path:
+            return None
+        try:
+            return Path(str(path)).read_text()
+        except OSError as error:
+            raise CannotRun(f"declared.yml names the trust anchor {path}, which cannot be read: {error}") from error
+
+
+def read(path: Path, extra: tuple[str, ...] = (), limit: str | None = None) -> Inventory:
+    """Reads an inventory with Ansible's own program, and its declared.yml. Raises CannotRun where either is missing."""
+    path = path.resolve()
+    listing = _ansible_inventory(path, extra)
+    hostvars: dict[str, dict[str, Any]] = listing.get("_meta", {}).get("hostvars", {})
+    members = {name: _members(listing, name) for name in (*TIERS, "appliance", "observers")}
+    appliance = [name for name in members["appliance"] if limit in (None, name)]
+    if not appliance:
+        named = ", ".join(members["appliance"]) or "none"
+        raise CannotRun(f"{path} has no host {limit or 'in the group appliance'}; it has: {named}")
+    folder = path if path.is_dir() else path.parent
+    for name, variables in hostvars.items():
+        context = {**variables, "inventory_dir": str(folder), "inventory_hostname": name}
+        hostvars[name] = {key: context[key] for key in context if key.startswith(("ansible_", "lab_")) or key in PLACE}
+    addresses = tuple(_address(name, hostvars.get(name, {}), members) for name in appliance)
+    observers = [_address(name, hostvars.get(name, {}), members) for name in members["observers"]]
+    declared = _declared(folder / "declared.yml", hostvars.get(appliance[0], {}))
+    return Inventory(path, addresses, observers[0] if observers else None, declared, extra, _waivers(declared))
+
+
+def expired(waiver: Waiver, today: date) -> bool:
+    return today > date.fromisoformat(waiver.until)
+
+
+def _ansible_inventory(path: Path, extra: tuple[str, ...]) -> dict[str, Any]:
+    argv = ["ansible-inventory", "-i", str(path), "--list", *(part for pair in extra for part in ("-e", pair))]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible" / "ansible.cfg")}
+    environment["PATH"] = f"{ROOT / '.venv' / 'bin'}:{environment.get('PATH', '')}"
+    if not path.exists():
+        raise CannotRun(f"there is no inventory {path}")
+    ran = subprocess.run(argv, capture_output=True, text=True, env=environment, check=False)
+    if ran.returncode:
+        raise CannotRun(f"{shlex.join(argv)} failed: {ran.stderr.strip()}")
+    listing: dict[str, Any] = json.loads(ran.stdout)
+    for pair in extra:
+        key, _, value = pair.partition("=")
+        for variables in listing.get("_meta", {}).get("hostvars", {}).values():
+            variables[key] = value
+    return listing
+
+
+def _members(listing: dict[str, Any], group: str) -> list[str]:
+    """The hosts of a group and of its children, each once, in order."""
+    entry = listing.get(group, {})
+    found = [*entry.get("hosts", [])]
+    for child in entry.get("children", []):
+        found += _members(listing, child)
+    return list(dict.fromkeys(found))
+
+
+def _address(name: str, variables: dict[str, Any], members: dict[str, list[str]]) -> Address:
+    options = shlex.split(str(render(variables.get("ansible_ssh_common_args", ""), variables)))
+    if user := variables.get("ansible_user"):
+        options += ["-l", str(render(user, variables))]
+    if port := variables.get("ansible_port"):
+        options += ["-p", str(render(port, variables))]
+    target = str(render(variables.get("ansible_host", name), variables))
+    return Address(name, (*options, target), frozenset(tier for tier in TIERS if name in members[tier]))
+
+
+def _declared(path: Path, variables: dict[str, Any]) -> dict[str, Any]:
+    try:
+        text = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise CannotRun(f"the installation declares nothing of itself: {path}: {error}") from error
+    rendered = render(text, variables)
+    if not isinstance(rendered, dict) or not rendered.get("site_name"):
+        raise CannotRun(f"{path} names no site_name")
+    return rendered
+
+
+def _waivers(declared: dict[str, Any]) -> tuple[Waiver, ...]:
+    waivers = []
+    for entry in declared.get("deviations") or ():
+        missing = [key for key in ("control", "who", "reason", "until") if not entry.get(key)]
+        if missing:
+            raise CannotRun(f"declared.yml: the deviation {entry.get('control', '?')} lacks {', '.join(missing)}")
+        try:
+            until = date.fromisoformat(str(entry["until"])).isoformat()
+        except ValueError as error:
+            raise CannotRun(f"declared.yml: the deviation {entry['control']} ends on no day: {error}") from error
+        waivers.append(Waiver(str(entry["control"]), str(entry["who"]), str(entry["reason"]), until))
+    return tuple(waivers)
+
+
+def render(value: Any, variables: dict[str, Any]) -> Any:
+    """A value with its templates filled in, as far as an inventory's plain variables need it (text, `split`)."""
+    if isinstance(value, list):
+        return [render(item, variables) for item in value]
+    if isinstance(value, dict):
+        return {key: render(item, variables) for key, item in value.items()}
+    # What is rendered is a path, a name or an address for SSH, never a page: there is nothing to escape for.
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
+    environment.filters["split"] = lambda text, by=None: text.split(by)
+    for _ in range(8):  # a template may name a variable that is one itself
+        if not (isinstance(value, str) and "{{" in value):
+            return value
+        try:
+            value = environment.from_string(value).render(variables)
+        except jinja2.TemplateError as error:
+            raise CannotRun(f"the inventory's value {value!r} cannot be filled in: {error}") from error
+    raise CannotRun(f"the inventory's value {value!r} names itself")

@@ -1,0 +1,84 @@
+"""`@control("DB-003")` on a check, `@probe("DB-003")` on what breaks it. Both stand side by side in verification/checks/."""
+
+import importlib
+import pkgutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from verification.host import Host
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Check:
+    """A test that observes one control. `active` ones log in, write or get banned: only on a host that may be broken."""
+
+    control: str
+    function: Callable[..., Any]
+    active: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def sentence(self) -> str:
+        return self.name.removeprefix("test_").replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Breaks a host in one way, as an attacker, a tired admin or an upgrade would."""
+
+    control: str
+    function: Callable[["Host"], None]
+    touches: frozenset[str] = frozenset()
+
+    @property
+    def sentence(self) -> str:
+        return self.function.__name__.replace("_", " ")
+
+
+@dataclass
+class Marked:
+    """Every check and probe that was imported, by control."""
+
+    checks: dict[str, list[Check]] = field(default_factory=lambda: defaultdict(list))
+    probes: dict[str, list[Probe]] = field(default_factory=lambda: defaultdict(list))
+
+
+MARKED = Marked()
+
+
+def control(identifier: str, *, active: bool = False) -> Callable[[Function], Function]:
+    """Says that the test below observes this control."""
+
+    def mark(function: Function) -> Function:
+        check = Check(identifier, function, active)
+        vars(function).setdefault("casemate_checks", []).append(check)
+        MARKED.checks[identifier].append(check)
+        return function
+
+    return mark
+
+
+def probe(identifier: str, *, touches: Iterable[str] = ()) -> Callable[[Function], Function]:
+    """Says that the function below breaks this control. Probes that touch one thing never run in one batch."""
+
+    def mark(function: Function) -> Function:
+        MARKED.probes[identifier].append(Probe(identifier, function, frozenset(touches)))
+        return function
+
+    return mark
+
+
+def load() -> Marked:
+    """Imports every module of checks, once."""
+    package = importlib.import_module("verification.checks")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return MARKED

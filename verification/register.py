@@ -1,0 +1,112 @@
+"""The register of controls: controls/<area>.yml, checked against controls/schema.json."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from verification.words import CannotRun
+
+CONTROLS = Path(__file__).parent.parent / "controls"
+
+
+@dataclass(frozen=True)
+class Control:
+    """One requirement, in our words, with who meets it."""
+
+    id: str
+    title: str
+    statement: str
+    why: str
+    severity: str
+    applies_to: str
+    profile: str
+    status: str
+    implemented_by: tuple[str, ...]
+    sources: tuple[str, ...]
+    mappings: dict[str, list[str]]
+    corrected: str = ""
+
+    @property
+    def area(self) -> str:
+        return self.id.rpartition("-")[0]
+
+    @property
+    def implemented(self) -> bool:
+        return self.status == "implemented"
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of site.yml that put this control right. A module of the application comes by the role `application`."""
+        roles = (
+            by.removeprefix("roles/") if by.startswith("roles/") else "application"
+            for by in self.implemented_by
+            if by.startswith(("roles/", "app."))
+        )
+        return tuple(dict.fromkeys(roles))
+
+    @property
+    def mend(self) -> str:
+        """The command that puts it right."""
+        return f"make converge TAGS={','.join(self.tags)}" if self.tags else ""
+
+
+Register = dict[str, Control]
+
+
+def load(folder: Path = CONTROLS) -> Register:
+    """All controls by id, in the order of their files. Raises CannotRun with every fault that it found."""
+    schema = json.loads((folder / "schema.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    register: Register = {}
+    faults: list[str] = []
+    for path in sorted(folder.glob("*.yml")):
+        entries = yaml.safe_load(path.read_text())
+        for fault in sorted(validator.iter_errors(entries), key=str):
+            faults.append(f"{path.name}: {_place(entries, fault)}: {fault.message}")
+        for entry in entries if isinstance(entries, list) else []:
+            control = _control(entry)
+            if control is None:
+                continue
+            if control.id in register:
+                faults.append(f"{path.name}: {control.id} is there twice; an id is never used again")
+            if control.area.lower() != path.stem:
+                faults.append(f"{path.name}: {control.id} belongs in {control.area.lower()}.yml")
+            register[control.id] = control
+    if faults:
+        raise CannotRun("the register has faults:\n  " + "\n  ".join(faults))
+    return register
+
+
+def _control(entry: Any) -> Control | None:
+    """An entry as a control, or nothing where it lacks a field (the schema has said so)."""
+    try:
+        return Control(
+            id=entry["id"],
+            title=entry["title"],
+            statement=entry["statement"],
+            why=entry["why"],
+            severity=entry["severity"],
+            applies_to=entry["applies_to"],
+            profile=entry["profile"],
+            status=entry["status"],
+            implemented_by=tuple(entry.get("implemented_by", ())),
+            sources=tuple(entry["sources"]),
+            mappings=dict(entry.get("mappings", {})),
+            corrected=entry.get("corrected", ""),
+        )
+    except (KeyError, TypeError):
+        return None
+
+
+def _place(entries: Any, fault: jsonschema.ValidationError) -> str:
+    """The id of the entry with the fault, where it has one."""
+    path = list(fault.absolute_path)
+    if path and isinstance(entries, list) and isinstance(path[0], int):
+        entry = entries[path[0]]
+        name = entry.get("id", f"entry {path[0] + 1}") if isinstance(entry, dict) else f"entry {path[0] + 1}"
+        return ".".join([str(name), *map(str, path[1:])])
+    return "the file"

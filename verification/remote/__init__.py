@@ -1,0 +1,1 @@
+"""Scripts that run on the hosts: sent over SSH, standard library only, they read and change nothing."""

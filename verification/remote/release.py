@@ -1,0 +1,96 @@
+"""Inside: whether what runs is what was signed, and what the application says of itself."""
+
+import base64
+import csv
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from verification.remote.sections import Parameters, section
+
+CURRENT = Path("/opt/casemate/current")
+
+
+@section
+def release(_parameters: Parameters) -> dict[str, Any]:
+    """Every file that the release brought, hashed and compared with what the release says of it."""
+    current = CURRENT.resolve(strict=True)
+    manifest = json.loads((current / "manifest.json").read_text())
+    altered = [*_altered_static(current, manifest["files"]), *_altered_packages(current / "venv")]
+    return {"version": manifest["version"], "folder": current.name, "altered": sorted(altered)}
+
+
+@section
+def release_owners(_parameters: Parameters) -> list[str]:
+    """What under /opt/casemate somebody else than root may write. The application must not change its own code."""
+    found = subprocess.run(
+        ["find", "/opt/casemate", "(", "!", "-user", "root", "-o", "-perm", "/022", ")", "!", "-type", "l"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sorted(found.stdout.splitlines())
+
+
+@section
+def deploy_check(_parameters: Parameters) -> dict[str, Any]:
+    return _casemate("check", "--deploy", "--fail-level", "WARNING")
+
+
+@section
+def audit_verify(_parameters: Parameters) -> dict[str, Any]:
+    return _casemate("audit_verify")
+
+
+def _casemate(*argv: str) -> dict[str, Any]:
+    """The application's own command, with the service's credentials, as the service's user."""
+    ran = subprocess.run(["/usr/local/sbin/casemate", *argv], capture_output=True, text=True, check=False, timeout=60)
+    return {"status": ran.returncode, "said": (ran.stdout + ran.stderr).strip()[-1500:]}
+
+
+def _altered_static(current: Path, files: dict[str, str]) -> list[str]:
+    """Static files against the manifest: changed, missing, and those that no release brought."""
+    wanted = {name: digest for name, digest in files.items() if name.startswith("static/")}
+    found = {str(path.relative_to(current)) for path in (current / "static").rglob("*") if path.is_file()}
+    altered = [f"{name}: no release brought it" for name in found - wanted.keys()]
+    altered += [f"{name}: missing" for name in wanted.keys() - found]
+    return altered + [f"{name}: changed" for name in found & wanted.keys() if _sha256(current / name) != wanted[name]]
+
+
+def _altered_packages(venv: Path) -> list[str]:
+    """Installed packages against their RECORD, whose wheel the signed requirements.txt pins by its hash."""
+    site = next((venv / "lib").glob("python3*/site-packages"))
+    recorded: set[Path] = set()
+    altered = []
+    for record in site.glob("*.dist-info/RECORD"):
+        for name, hashed, _size in csv.reader(record.read_text().splitlines()):
+            path = (site / name).resolve()
+            recorded.add(path)
+            if not hashed or path.suffix == ".pyc":
+                continue
+            if not path.is_file():
+                altered.append(f"{path.relative_to(venv)}: missing")
+            elif _digest(_as_recorded(path, venv), hashed.partition("=")[0]) != hashed.partition("=")[2]:
+                altered.append(f"{path.relative_to(venv)}: changed")
+    strangers = {path.resolve() for path in site.rglob("*.p*") if path.suffix in (".py", ".pth")} - recorded
+    return altered + [f"{path.relative_to(venv)}: no package brought it" for path in strangers]
+
+
+def _as_recorded(path: Path, venv: Path) -> bytes:
+    """A file as pip wrote it: it put the release together in a folder beside, whose name scripts have in their first line."""
+    content = path.read_bytes()
+    if path.parent == venv / "bin":
+        release = venv.parent
+        return content.replace(bytes(release), bytes(release.with_name(f".{release.name}.building")), 1)
+    return content
+
+
+def _digest(content: bytes, algorithm: str) -> str:
+    """As PEP 376 writes it: base64 for URLs, without padding."""
+    return base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest()).rstrip(b"=").decode()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,91 @@
+"""A verification's connections: one an appliance, one to the observer, and the facts that were read over them."""
+
+import re
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from verification import expectations
+from verification.host import Facts, Host, Observer, read_inside
+from verification.inventory import Inventory
+from verification.ssh import Connection
+from verification.words import CannotRun
+
+
+@dataclass
+class Session:
+    """Open it with `with`: the connections close at the end."""
+
+    inventory: Inventory
+    hosts: list[Host] = field(init=False)
+    observer: Observer = field(init=False)
+    expected: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.expected = expectations.load(self.inventory.profile, self.inventory.declared)
+        self.hosts = [Host.at(address) for address in self.inventory.hosts]
+        seen_from = self.inventory.observer
+        self.observer = Observer(seen_from.name, Connection(seen_from.name, seen_from.ssh)) if seen_from else Observer("controller")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for host in self.hosts:
+            host.connection.close()
+        if self.observer.connection:
+            self.observer.connection.close()
+
+    def read(self, *, all_ports: bool = False) -> None:
+        """Reads the facts of all hosts, inside and outside at the same time."""
+        with ThreadPoolExecutor(max_workers=2 * len(self.hosts) + 2) as pool:
+            inside = [pool.submit(read_inside, host, self._inside_parameters()) for host in self.hosts]
+            outside = [pool.submit(self.observer.look, self._outside_parameters(host, all_ports)) for host in self.hosts]
+            knocks = [pool.submit(offered_by_ssh, host) for host in self.hosts]
+            for host, within, around, knock in zip(self.hosts, inside, outside, knocks, strict=True):
+                host.inside = within.result()
+                host.outside = Facts({**around.result().sections, "ssh_offers": knock.result()}, around.result().seconds)
+                host.witness = self.observer.name
+                host.look_outside = partial(self._look, host)
+                self._look_again(host)
+
+    def _look(self, host: Host, parameters: Mapping[str, Any]) -> Facts:
+        return self.observer.look({**self._outside_parameters(host, False), **parameters})
+
+    def _look_again(self, host: Host) -> None:
+        """Ports that the host listens on and that are not among the usual ones are tried from outside too."""
+        unusual = {listener["port"] for listener in host.inside.get("listeners", []) if listener["port"] > 1024}
+        if not unusual - {3306}:
+            return
+        again = self._look(host, {"sections": ["open_ports"], "listening_ports": sorted(unusual)})
+        host.outside = Facts({**host.outside.sections, **again.sections}, host.outside.seconds + again.seconds)
+
+    def _inside_parameters(self) -> dict[str, Any]:
+        return dict(self.expected["read_inside"])
+
+    def _outside_parameters(self, host: Host, all_ports: bool) -> dict[str, Any]:
+        addresses = [str(address) for address in self.inventory.declared.get("site_addresses", [])]
+        if not addresses:
+            raise CannotRun("declared.yml lists no site_addresses: the verifier does not know where to look from outside")
+        return {
+            "site": self.inventory.declared["site_name"],
+            "address": addresses[0],
+            "addresses": addresses,
+            "ca": self.inventory.trust_anchor,
+            "listening_ports": [],
+            "all_ports": all_ports,
+        }
+
+
+def offered_by_ssh(host: Host) -> dict[str, Any]:
+    """The ways of signing in that sshd names to somebody without a key, asked for over a connection of its own."""
+    argv = ["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ControlPath=none"]
+    argv += ["-o", "PreferredAuthentications=none", "-o", "PubkeyAuthentication=no", *host.connection.options, "true"]
+    said = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL).stderr
+    if match := re.search(r"Permission denied \(([^)]*)\)", said):
+        return {"value": match[1].split(",")}
+    return {"error": said.strip()[-200:] or "sshd let somebody in who showed nothing"}

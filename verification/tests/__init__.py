@@ -1,0 +1,1 @@
+"""Tests of the verifier itself, without any host: pytest verification/tests"""

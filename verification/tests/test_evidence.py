@@ -1,0 +1,126 @@
+"""The evidence: valid against its schema, failures first, and no secret in it."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from verification import evidence, report
+from verification.inventory import ROOT
+from verification.runner import Run
+from verification.tests.conftest import a_control, a_register
+
+Play = Callable[..., Run]
+CHECKS = """
+@control("TST-001")
+def test_green(see):
+    see.exactly("answer", {1, 2}, {1, 2}, show="cat /answer")
+
+@control("TST-002")
+def test_red(see):
+    see.exactly("listening", {80, 443, 3306}, {80, 443}, show="ss -Hltn")
+
+@control("TST-003")
+def test_not_here(see):
+    raise NotTestable("no such kernel here")
+"""
+CONTROLS = a_register(a_control(), a_control("TST-002", title="Only <b>two</b> ports"), a_control("TST-003"))
+CANARIES = {
+    "a private key": "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----",
+    "a password hash": "argon2$argon2id$v=19$m=102400,t=2,p=8$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA",
+    "a database's hash": "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19",
+    "a Fernet token": "gAAAAABnQ2lphertextciphertextciphertext",
+    "a URL-safe secret of 32 bytes": "Zx3vT9qLw0yFh2KdR8sNbVmJ4uCeGa1pXoQ7tIiEk5M",
+    "base64 of 32 bytes": "k4yQm0Zr2bV8xN1wT6uJ3sLd9fHg7aPc5eRi0oKq2Yw=",
+    "a password in a command": "password=correct-horse-battery",
+    "a token in a form": 'name="csrfmiddlewaretoken" value="Qw8hT2kLmN4pR6sV8xZ0aB"',
+}
+
+
+def results(run: Run) -> dict[str, Any]:
+    return evidence.document(run)
+
+
+def test_the_results_keep_to_their_schema(play: Play) -> None:
+    schema = json.loads((ROOT / "verification" / "results.schema.json").read_text())
+    document = json.loads(json.dumps(results(play(CHECKS, controls=CONTROLS))))
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert document["summary"] == {
+        "pass": 1,
+        "fail": 1,
+        "not_applicable": 0,
+        "not_testable": 1,
+        "waived": 0,
+        "planned": 0,
+        "score": 0.5,
+    }
+
+
+def test_the_report_shows_the_failure_first_with_how_to_see_and_mend_it(play: Play) -> None:
+    page = report.html(results(play(CHECKS, controls=CONTROLS)))
+    assert page.index("TST-002") < page.index("TST-003") < page.index("TST-001")
+    for needed in ("[3306, 443, 80]", "ss -Hltn", "make converge TAGS=nginx", "1 of 2 controls failed", "50 %"):
+        assert needed in page
+    assert "<b>two</b>" not in page, "what comes from elsewhere is escaped"
+
+
+def test_the_report_is_one_file_without_a_network(play: Play) -> None:
+    page = report.html(results(play(CHECKS, controls=CONTROLS)))
+    for way_out in ("http://", "https://", "<script", "<link", "<img", "url("):
+        assert way_out not in page
+
+
+@pytest.mark.parametrize("canary", CANARIES.values(), ids=CANARIES.keys())
+def test_no_secret_reaches_the_evidence(play: Play, canary: str) -> None:
+    run = play(
+        f"""
+        @control("TST-001")
+        def test_it(see):
+            see.exactly("environment", {{"PATH": "/bin", "X": {canary!r}}}, {{"PATH": "/bin"}}, show="echo " + {canary!r})
+            raise AssertionError("seen: " + {canary!r})
+        """
+    )
+    document = results(run)
+    written = json.dumps(document) + report.html(document)
+    assert canary not in written
+    secret = canary.split("=", 1)[-1].split('value="')[-1].strip('"').splitlines()
+    assert not [line for line in secret if len(line) > 11 and line in written]
+    assert evidence.REMOVED in written
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "/opt/casemate/current/venv/lib/python3.13/site-packages/casemate/urls.py",
+        "SELECT ON casemate_audit.event",
+        "max-age=31536000; includeSubDomains",
+        "ECDHE-ECDSA-AES256-GCM-SHA384, ECDHE-ECDSA-CHACHA20-POLY1305",
+        "argon2$argon2id$v=19$m=102400,t=2,p=8",
+        "database-app-password in environ of gunicorn",
+        "missing: audit-keys, database-app-password, django-secret-key",
+    ],
+)
+def test_what_is_no_secret_stays(harmless: str) -> None:
+    assert evidence.redact({"a": [harmless]}) == {"a": [harmless]}
+
+
+def test_the_next_run_tells_what_changed(play: Play, tmp_path: Path) -> None:
+    run = play(CHECKS, controls=CONTROLS)
+    before = results(run)
+    before["results"][0]["state"] = "pass"  # the failure of now passed then
+    document = evidence.document(run, before)
+    assert document["results"][0]["before"] == "pass"
+    assert "Changed since" in report.html(document)
+
+
+def test_each_run_has_a_folder_of_its_own_and_latest_names_the_last(tmp_path: Path) -> None:
+    first = evidence.write(tmp_path, {"results.json": "{}"}, datetime(2026, 1, 1, tzinfo=UTC))
+    second = evidence.write(tmp_path, {"results.json": "{}"}, datetime(2026, 1, 2, tzinfo=UTC))
+    assert first != second
+    assert (tmp_path / "latest").resolve() == second
+    assert (second / "results.json").stat().st_mode & 0o777 == 0o600

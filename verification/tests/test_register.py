@@ -1,0 +1,76 @@
+"""The register as it stands, and the faults that it refuses."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from verification import expectations, inventory, marks, register
+from verification.inventory import ROOT
+from verification.words import CannotRun
+
+
+def test_the_register_is_sound_and_every_implemented_control_has_a_check() -> None:
+    controls, marked = register.load(), marks.load()
+    assert [c.id for c in controls.values() if c.implemented and not marked.checks.get(c.id)] == []
+    assert sorted({*marked.checks, *marked.probes} - controls.keys()) == []
+    assert sum(control.implemented for control in controls.values()) >= 28
+    assert sum(bool(marked.probes.get(identifier)) for identifier in controls) >= 10
+
+
+def test_every_probe_can_be_mended_by_a_role_and_has_a_thing_that_it_touches() -> None:
+    controls = register.load()
+    for identifier, probes in marks.load().probes.items():
+        assert controls[identifier].tags, f"{identifier}: no role mends it"
+        assert all(probe.touches for probe in probes), identifier
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda entry: entry.pop("why"), "'why' is a required property"),
+        (lambda entry: entry.update(severity="urgent"), "WEB-001.severity"),
+        (lambda entry: entry.update(id="WEB-002"), "WEB-002 is there twice"),
+        (lambda entry: entry.update(id="DB-099"), "DB-099 belongs in db.yml"),
+        (lambda entry: entry.update(misspelt=True), "misspelt"),
+    ],
+)
+def test_a_fault_in_the_register_is_named(tmp_path: Path, change: object, said: str) -> None:
+    for path in register.CONTROLS.iterdir():
+        shutil.copy(path, tmp_path)
+    entries = yaml.safe_load((tmp_path / "web.yml").read_text())
+    change(entries[0])  # type: ignore[operator]
+    (tmp_path / "web.yml").write_text(yaml.safe_dump(entries))
+    with pytest.raises(CannotRun, match=said):
+        register.load(tmp_path)
+
+
+def test_expectations_are_overlaid_by_the_profile_and_filled_in() -> None:
+    declared = {"site_name": "casemate.test"}
+    assert expectations.load("lab", declared)["hsts"]["stage"] == 1
+    assert expectations.load("baseline", declared)["hsts"]["stage"] == 4
+    with pytest.raises(CannotRun, match="'lax'"):
+        expectations.load("lax", declared)
+
+
+def test_the_verifier_never_reads_a_role() -> None:
+    """A wrong default would pass both: expectations come from verification/expected and declared.yml alone."""
+    for path in [*(ROOT / "verification").glob("*.py"), *(ROOT / "verification" / "checks").glob("*.py")]:
+        text = path.read_text()
+        for place in ('"roles"', "'roles'", "/defaults/", "group_vars", "host_vars", "/templates/"):
+            assert place not in text, f"{path.name} mentions {place}"
+
+
+def test_a_deviation_must_say_who_answers_for_it() -> None:
+    with pytest.raises(CannotRun, match="lacks who"):
+        inventory._waivers({"deviations": [{"control": "WEB-001", "reason": "r", "until": "2999-01-01"}]})
+    with pytest.raises(CannotRun, match="ends on no day"):
+        inventory._waivers({"deviations": [{"control": "WEB-001", "who": "w", "reason": "r", "until": "soon"}]})
+
+
+def test_templates_of_an_inventory_are_filled_in() -> None:
+    variables = {"lab_network": "10.77.9", "lab_network6": "fd77:0:0:{{ lab_network | split('.') | last }}"}
+    assert inventory.render(["{{ lab_network6 }}::10"], variables) == ["fd77:0:0:9::10"]
+    with pytest.raises(CannotRun, match="cannot be filled in"):
+        inventory.render("{{ no_such_thing }}", variables)

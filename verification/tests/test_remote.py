@@ -1,0 +1,67 @@
+"""The scripts for the hosts: they run as one text on standard input, and one section's failure stops no other."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from verification.host import INSIDE, OUTSIDE, script_of
+from verification.remote.ports import scan
+from verification.remote.wire import plain, request
+from verification.witness import difference
+from verification.witness import plain as plain_value
+
+
+class TwiceTheHeader(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("X-Frame-Options", "DENY")
+        self.send_header("X-Frame-Options", "SAMEORIGIN")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    server = HTTPServer(("127.0.0.1", 0), TwiceTheHeader)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+def test_a_header_that_came_twice_is_seen_twice(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.create_connection", _to(port))
+    answer = plain({"address": "127.0.0.1"}, request("GET", "/", "casemate.test"))
+    assert answer["status"] == 200
+    assert [value for name, value in answer["headers"] if name == "x-frame-options"] == ["DENY", "SAMEORIGIN"]
+    assert answer["body"] == "hello"
+
+
+def test_a_scan_finds_exactly_what_answers(port: int) -> None:
+    assert scan("127.0.0.1", [port, 1]) == [port]
+
+
+@pytest.mark.parametrize("modules", [INSIDE, OUTSIDE])
+def test_a_script_is_whole_and_reports_what_it_cannot_read(modules: tuple[str, ...]) -> None:
+    script = script_of(modules, {"sections": ["versions", "database_tables", "strangers"], "site": "x"})
+    ran = subprocess.run([sys.executable, "-"], input=script, capture_output=True, text=True, check=True)
+    assert all({"value", "error"} & section.keys() for section in json.loads(ran.stdout).values())
+
+
+def test_a_difference_names_what_is_too_much_and_what_is_missing() -> None:
+    assert difference(plain_value({80, 3306}), plain_value({80, 443})) == "not expected: 3306, missing: 443"
+    assert difference({"User": "root"}, {"User": "casemate"}) == "User: observed root, expected casemate"
+
+
+def _to(port: int) -> object:
+    import socket
+
+    connect = socket.create_connection
+    return lambda _address, timeout=None: connect(("127.0.0.1", port), timeout=timeout)
