@@ -1,0 +1,118 @@
+"""Bad input to site.yml: a sentence that names it, and a host that is as it was, byte for byte."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Shell
+
+# What a refused run must not touch: every file of the system's configuration and of the appliance, and what runs.
+TREE = r"sudo find /etc /opt/casemate /usr/local /var/lib/casemate -xdev \( -type f -o -type l \) -printf '%p %m %u %s %T@ %l\n' 2>/dev/null | sort"
+RUNNING = "systemctl show --property=Id,MainPID,ActiveEnterTimestamp nginx mariadb casemate ssh nftables"
+
+
+@pytest.fixture
+def state_of_the_host(on_host: Shell) -> Shell:
+    return lambda: (on_host(TREE).stdout, on_host(RUNNING).stdout)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentences"),
+    [
+        ("nginx_hsts_stage=9", ["nginx_hsts_stage is refused", "got: 9"]),
+        ("nginx_hsts_stge=1", ["nginx_hsts_stge is no variable", "nginx_hsts_stage"]),
+        ("mariadb_innodb_buffer_pool_size=plenty", ["mariadb_innodb_buffer_pool_size", "64M to 64G"]),
+        ("site_name=Casemate", ["site_name", "declared.yml"]),
+        ("application_release_signers=[]", ["application_release_signers"]),
+        ("sshd_accounts=['nobody-here']", ["sshd_accounts", "would not get in again"]),
+        ("admin_networks=['192.0.2.0/24']", ["admin_networks", "would not get in again"]),
+        ("admin_networks=['10.77.1.0/33']", ["admin_networks is refused", "10.77.1.0/33"]),
+    ],
+)
+def test_a_bad_variable_stops_the_play_before_anything_is_changed(
+    setting: str, sentences: list[str], converge: Shell, state_of_the_host: Shell
+) -> None:
+    before = state_of_the_host()
+    name, _, value = setting.partition("=")
+    refused = converge("-e", f"{{{name}: {value}}}")
+    assert refused.returncode != 0
+    for sentence in sentences:
+        assert sentence in " ".join(refused.stdout.split()), refused.stdout
+    assert "changed=0" in refused.stdout
+    assert state_of_the_host() == before
+
+
+def test_a_missing_variable_is_named(converge: Shell, state_of_the_host: Shell, tmp_path: Path) -> None:
+    before = state_of_the_host()
+    inventory = tmp_path / "inventories" / "incomplete"
+    shutil.copytree(ROOT / "inventories" / "test", inventory)
+    declared = inventory / "declared.yml"
+    declared.write_text("\n".join(line for line in declared.read_text().splitlines() if not line.startswith("site_name:")))
+    refused = converge("-i", str(inventory / "hosts.yml"), "-e", f"lab_state_dir={ROOT}/.lab/test")
+    assert refused.returncode != 0
+    assert "site_name is missing" in refused.stdout
+    assert "changed=0" in refused.stdout
+    assert state_of_the_host() == before
+
+
+@pytest.mark.parametrize(
+    ("policy", "nonsense", "role", "service", "installed"),
+    [
+        ("nginx/nginx.conf.j2", "no_such_directive on;", "nginx", "nginx", "/etc/nginx/nginx.conf"),
+        ("sshd/sshd_config.j2", "NoSuchOption yes", "sshd", "ssh", "/etc/ssh/sshd_config"),
+        ("nftables/nftables.conf.j2", "this is no rule", "firewall", "nftables", "/etc/nftables.conf"),
+        ("mariadb/casemate.cnf.j2", "no-such-option = 1", "mariadb", "mariadb", "/etc/mysql/mariadb.conf.d/99-casemate.cnf"),
+    ],
+)
+def test_a_text_that_its_program_refuses_replaces_nothing(
+    policy: str, nonsense: str, role: str, service: str, installed: str, converge: Shell, on_host: Shell, tmp_path: Path
+) -> None:
+    look = f"sudo sha256sum {installed}; systemctl is-active {service}; systemctl show --property=MainPID,ActiveEnterTimestamp {service}"
+    before = on_host(look).stdout
+    broken = tmp_path / "files"
+    shutil.copytree(ROOT / "files", broken, symlinks=False)
+    with (broken / policy).open("a") as text:
+        text.write(f"\n{nonsense}\n")
+    refused = converge("--tags", role, "-e", f"policy_dir={broken}")
+    assert refused.returncode != 0
+    assert "failed to validate" in refused.stdout, refused.stdout
+    assert nonsense.split()[0].removesuffix(";") in refused.stdout, "the program's own words are missing"
+    assert on_host(look).stdout == before
+    assert "active" in before
+
+
+@pytest.fixture
+def artefact() -> Path:
+    import json
+
+    return ROOT / "dist" / json.loads((ROOT / "dist" / "latest.json").read_text())["file"]
+
+
+def test_an_artefact_that_was_altered_is_refused(artefact: Path, converge: Shell, state_of_the_host: Shell, tmp_path: Path) -> None:
+    altered = tmp_path / artefact.name
+    altered.write_bytes(artefact.read_bytes()[:-1] + b"\x00")
+    shutil.copy(f"{artefact}.sig", tmp_path)
+    before = state_of_the_host()
+    refused = converge("--tags", "application", "-e", f"application_artefact={altered}")
+    assert refused.returncode != 0
+    assert str(altered) in " ".join(refused.stdout.split()), refused.stdout
+    assert state_of_the_host() == before
+
+
+def test_an_artefact_of_an_unknown_signer_is_refused(converge: Shell, state_of_the_host: Shell) -> None:
+    stranger = "casemate-release ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ8yBB1cdzq8pTtTnJHwBbWnAMDmUY7Yh2ZLwxHBVhQJ"
+    before = state_of_the_host()
+    refused = converge("--tags", "application", "-e", f"{{application_release_signers: ['{stranger}']}}")
+    assert refused.returncode != 0
+    assert "sign" in refused.stdout
+    assert state_of_the_host() == before
+
+
+def test_check_mode_on_a_converged_host_finds_and_changes_nothing(converge: Shell, state_of_the_host: Shell) -> None:
+    before = state_of_the_host()
+    checked = converge("--check", "--diff")
+    assert checked.returncode == 0, checked.stdout
+    assert "changed=0" in checked.stdout
+    assert state_of_the_host() == before
