@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidTag
-from django.conf import settings
 from django.core.exceptions import FieldError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, migrations, transaction
@@ -181,11 +180,13 @@ def test_a_value_of_a_key_that_is_gone_names_it(note: Note) -> None:
 
 
 def test_every_kek_unwraps_and_the_newest_one_wraps(note: Note, settings: Any) -> None:
-    settings.KEYRING_KEKS = KeySet({**settings.KEYRING_KEKS, "10": cipher.new_key()}, name="keyring-keks")
+    older, _key = settings.KEYRING_KEKS.newest
+    newest = str(int(older) + 1)
+    settings.KEYRING_KEKS = KeySet({**settings.KEYRING_KEKS, newest: cipher.new_key()}, name="keyring-keks")
     assert reloaded(note).secret.reveal() == "correct horse"
-    assert ScopeKey.add("organization:new", 1).kek_id == "10"
-    settings.KEYRING_KEKS = KeySet({"10": settings.KEYRING_KEKS["10"]}, name="keyring-keks")
-    with pytest.raises(UnknownKey, match="key-encryption key 1"):
+    assert ScopeKey.add("organization:new", 1).kek_id == newest
+    settings.KEYRING_KEKS = KeySet({newest: settings.KEYRING_KEKS[newest]}, name="keyring-keks")
+    with pytest.raises(UnknownKey, match=f"key-encryption key {older} "):
         reloaded(note).secret.reveal()
 
 
@@ -260,7 +261,9 @@ def test_a_key_file_that_is_not_right_is_refused_by_name(text: str) -> None:
 
 
 def test_a_key_set_shows_no_key() -> None:
-    key = cipher.new_key()
-    shown = repr(KeySet({"1": key}, name="keyring-keks"))
+    shown = repr(KeySet({"1": cipher.new_key()}, name="keyring-keks"))
     assert shown == "<KeySet keyring-keks: 1 keys>"
-    assert settings.KEYRING_KEKS.newest[0] == "1"
+
+
+def test_the_newest_key_has_the_highest_number() -> None:
+    assert KeySet({"9": b"a" * 32, "10": b"b" * 32}, name="keyring-keks").newest == ("10", b"b" * 32)
