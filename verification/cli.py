@@ -136,7 +136,7 @@ def _explain(options: argparse.Namespace) -> int:
     for result in mine:
         print(f"last        {result['host']}: {report.WORDS[result['state']]} on {latest['started']} {result['reason']}")
         for seen in result["observations"]:
-            print(f"            {report.WORDS[seen['state']]:12} {seen['what']}: {report.shown(seen['observed'])[:140]}")
+            print(f"            {report.WORDS[seen['state']]:12} {seen['what']}: {json.dumps(seen['observed'], ensure_ascii=False)[:140]}")
     if not mine:
         print("last        no results yet: make verify")
     return 0

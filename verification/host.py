@@ -55,6 +55,7 @@ class Host:
     tiers: frozenset[str]
     inside: Facts = field(default_factory=lambda: Facts({}))
     outside: Facts = field(default_factory=lambda: Facts({}))
+    site: str = ""
     witness: str = ""
     look_outside: Callable[[Mapping[str, Any]], Facts] = lambda _: Facts({})
     _newcomer: "Newcomer | None" = None

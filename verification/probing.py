@@ -180,11 +180,11 @@ class Trial:
     def _converge(self, tags: list[str], outcomes: list[Outcome]) -> list[str]:
         """Puts the host right, and gives the names of the tasks that changed something."""
         started = time.monotonic()
-        changed, failure = converge(self.session.inventory, self.host.name, tags)
+        changed, words = converge(self.session.inventory, self.host.name, tags)
         self.say(f"  converge of {', '.join(tags)}: changed={len(changed)} in {time.monotonic() - started:.0f} s")
-        if failure:
+        if words:
             for outcome in outcomes:
-                outcome.fault = outcome.fault or f"the converge failed: {failure}"
+                outcome.fault = outcome.fault or f"the converge failed: {words}"
         return changed
 
 
@@ -202,7 +202,13 @@ def converge(inventory: Inventory, host: str, tags: list[str]) -> tuple[list[str
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible" / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     environment["PATH"] = f"{ROOT / '.venv' / 'bin'}:{environment.get('PATH', '')}"
     ran = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    return changed_tasks(ran.stdout), (ran.stdout + ran.stderr)[-600:] if ran.returncode else ""
+    return changed_tasks(ran.stdout), failure(ran.stdout + ran.stderr) if ran.returncode else ""
+
+
+def failure(output: str) -> str:
+    """Ansible's own words about what failed, from the first of them on."""
+    found = re.search(r"^(\[ERROR\]|fatal: |ERROR! ).*", output, re.MULTILINE | re.DOTALL)
+    return (found[0] if found else output[-800:])[:800]
 
 
 def changed_tasks(output: str) -> list[str]:

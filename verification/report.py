@@ -25,8 +25,14 @@ def html(results: dict[str, Any]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as a reader wants it: text as text, everything else as short JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A value as a reader wants it: text as text, lists and mappings a line each, everything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value:
+        return "\n".join(item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value)
+    if isinstance(value, dict) and value:
+        return "\n".join(f"{key}: {item if isinstance(item, str) else json.dumps(item)}" for key, item in value.items())
+    return json.dumps(value, ensure_ascii=False)
 
 
 def percent(score: float | None) -> str:

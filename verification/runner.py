@@ -104,6 +104,11 @@ def places(control: Control, hosts: list[Host]) -> list[tuple[str, Host | None]]
     return [(host.name, host) for host in hosts if control.applies_to == "host" or control.applies_to in host.tiers]
 
 
+def asked_for(control: Control, profile: str) -> bool:
+    """A control of the strict profile is asked of strict installations only."""
+    return control.profile == "baseline" or profile == "strict"
+
+
 def judge(
     run: Run,
     hosts: list[Host],
@@ -127,6 +132,9 @@ def judge(
         waiver = waivers.get(control.id)
         for place, _host in places(control, hosts):
             result = observed.get((control.id, place)) or Result(control.id, place)
+            if not asked_for(control, run.inventory.profile):
+                reason = "asked for by the strict profile"
+                result.observations = [Observation("the profile", State.NOT_APPLICABLE, reason=reason)]
             if not result.observations:
                 result.observations.append(_failure("the check made no observation"))
             if waiver and inventories.expired(waiver, today):
@@ -163,6 +171,8 @@ class Plugin:
     def _cases(self, check: Check) -> Iterator[Case]:
         control = self.run.register.get(check.control)
         if control is None or not control.implemented or (self.only is not None and check.control not in self.only):
+            return
+        if not asked_for(control, self.run.inventory.profile):
             return
         for place, host in places(control, self.session.hosts):
             yield Case(check, place, host)

@@ -40,21 +40,21 @@ class Session:
         if self.observer.connection:
             self.observer.connection.close()
 
-    def read(self, *, all_ports: bool = False) -> None:
+    def read(self) -> None:
         """Reads the facts of all hosts, inside and outside at the same time."""
         with ThreadPoolExecutor(max_workers=2 * len(self.hosts) + 2) as pool:
             inside = [pool.submit(read_inside, host, self._inside_parameters()) for host in self.hosts]
-            outside = [pool.submit(self.observer.look, self._outside_parameters(host, all_ports)) for host in self.hosts]
+            outside = [pool.submit(self.observer.look, self._outside_parameters(host)) for host in self.hosts]
             knocks = [pool.submit(offered_by_ssh, host) for host in self.hosts]
             for host, within, around, knock in zip(self.hosts, inside, outside, knocks, strict=True):
                 host.inside = within.result()
                 host.outside = Facts({**around.result().sections, "ssh_offers": knock.result()}, around.result().seconds)
-                host.witness = self.observer.name
+                host.site, host.witness = self.inventory.declared["site_name"], self.observer.name
                 host.look_outside = partial(self._look, host)
                 self._look_again(host)
 
     def _look(self, host: Host, parameters: Mapping[str, Any]) -> Facts:
-        return self.observer.look({**self._outside_parameters(host, False), **parameters})
+        return self.observer.look({**self._outside_parameters(host), **parameters})
 
     def _look_again(self, host: Host) -> None:
         """Ports that the host listens on and that are not among the usual ones are tried from outside too."""
@@ -67,7 +67,7 @@ class Session:
     def _inside_parameters(self) -> dict[str, Any]:
         return dict(self.expected["read_inside"])
 
-    def _outside_parameters(self, host: Host, all_ports: bool) -> dict[str, Any]:
+    def _outside_parameters(self, host: Host) -> dict[str, Any]:
         addresses = [str(address) for address in self.inventory.declared.get("site_addresses", [])]
         if not addresses:
             raise CannotRun("declared.yml lists no site_addresses: the verifier does not know where to look from outside")
@@ -77,7 +77,6 @@ class Session:
             "addresses": addresses,
             "ca": self.inventory.trust_anchor,
             "listening_ports": [],
-            "all_ports": all_ports,
         }
 
 

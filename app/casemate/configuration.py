@@ -30,7 +30,6 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CASEMATE_", extra="ignore", frozen=True)
 
     site_name: HostName
-    allowed_hosts: str = ""
     database_account: Literal["app", "migrate", "test"]
     database_ca: FilePath
     database_host: HostName = "db.casemate.internal"
@@ -182,7 +181,6 @@ class BuildConfiguration(Configuration):
     def __init__(self) -> None:
         self.environment = Environment.model_construct(
             site_name="build.invalid",
-            allowed_hosts="",
             database_account="app",
             database_ca=Path("/nonexistent"),
             static_root=Path(value) if (value := os.environ.get("CASEMATE_STATIC_ROOT")) else None,

@@ -14,7 +14,7 @@ _package = Path(__file__).resolve().parent
 
 DEBUG = False
 SECRET_KEY = _configuration.secret_key
-ALLOWED_HOSTS = [_environment.site_name, *_environment.allowed_hosts.split()]
+ALLOWED_HOSTS = [_environment.site_name]
 SITE_NAME = _environment.site_name
 DATABASE_ACCOUNT = _environment.database_account
 

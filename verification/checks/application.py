@@ -19,7 +19,10 @@ def test_an_error_page_shows_nothing_of_the_inside(host: Host, see: Witness) -> 
     for kind in ("404 of the application", "403 of the application"):
         body = answers[kind]["body"]
         see.exactly(
-            f"words of a debugging page on: {kind}", [word for word in SETTING_NAMES if word in body], [], show="curl -s SITE/no-such-page/"
+            f"words of a debugging page on: {kind}",
+            [word for word in SETTING_NAMES if word in body],
+            [],
+            show=f"curl -s https://{host.site}/no-such-page/",
         )
         see.exactly(f"status of: {kind}", answers[kind]["status"], int(kind[:3]))
 
@@ -45,7 +48,7 @@ def the_site_becomes_the_default_server(host: Host) -> None:
 @control("APP-006")
 def test_the_csrf_cookie_is_sent_over_https_only(host: Host, see: Witness) -> None:
     seen = cookies(host.outside["answers"]["page"])
-    see.exactly("cookies of the sign-in page", set(seen), {"__Host-csrftoken"}, show="curl -si SITE/sign-in/")
+    see.exactly("cookies of the sign-in page", set(seen), {"__Host-csrftoken"}, show=f"curl -si https://{host.site}/sign-in/")
     attributes = seen.get("__Host-csrftoken", {})
     see.exactly("Secure", "secure" in attributes, True)
     see.exactly("Path, and no Domain", (attributes.get("path"), attributes.get("domain")), ("/", None))
@@ -55,17 +58,25 @@ def test_the_csrf_cookie_is_sent_over_https_only(host: Host, see: Witness) -> No
 def test_no_other_site_sends_our_cookies(host: Host, see: Witness) -> None:
     for name, attributes in cookies(host.outside["answers"]["page"]).items():
         see.exactly(f"HttpOnly of {name}", "httponly" in attributes, True)
-        see.one_of(f"SameSite of {name}", attributes.get("samesite"), ("lax", "strict"), show="curl -si SITE/sign-in/")
+        see.one_of(f"SameSite of {name}", attributes.get("samesite"), ("lax", "strict"), show=f"curl -si https://{host.site}/sign-in/")
 
 
 @control("APP-009")
 def test_a_form_without_its_token_is_refused(host: Host, see: Witness) -> None:
     answers = host.outside["answers"]
     see.exactly(
-        "status of a POST without a token", answers["403 of the application"]["status"], 403, show="curl -si -d email=x SITE/sign-in/"
+        "status of a POST without a token",
+        answers["403 of the application"]["status"],
+        403,
+        show=f"curl -si -d email=x https://{host.site}/sign-in/",
     )
     body = answers["page"]["body"]
-    see.exactly("forms in the page", body.count('method="post"'), body.count('name="csrfmiddlewaretoken"'), show="curl -s SITE/sign-in/")
+    see.exactly(
+        "forms in the page",
+        body.count('method="post"'),
+        body.count('name="csrfmiddlewaretoken"'),
+        show=f"curl -s https://{host.site}/sign-in/",
+    )
     see.at_least("forms with a token", body.count('name="csrfmiddlewaretoken"'), 1)
 
 

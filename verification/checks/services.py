@@ -62,7 +62,7 @@ def _is_ours(entry: dict[str, Any]) -> bool:
     return entry["path"].startswith("/run/casemate/") or any("gunicorn" in p or "python" in p for p in entry["programs"])
 
 
-@probe("HOST-010", touches=("casemate.service",))
+@probe("HOST-010", touches=("gunicorn's configuration",))
 def the_control_socket_is_opened_to_look_inside(host: Host) -> None:
     opened = 'control_socket_disable = False\ncontrol_socket = "/tmp/gunicorn.ctl"'
     host.replace("/etc/casemate/gunicorn.conf.py", "control_socket_disable = True", opened)

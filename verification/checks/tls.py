@@ -61,6 +61,6 @@ def test_recorded_traffic_stays_secret_from_quantum_computers(host: Host, see: W
     groups = host.outside["groups"]
     if "not_testable" in groups:
         raise NotTestable(groups["not_testable"])
-    show = "openssl s_client -connect SITE:443 -groups X25519MLKEM768 (OpenSSL 3.5)"
+    show = f"openssl s_client -connect {host.site}:443 -groups X25519MLKEM768 (OpenSSL 3.5)"
     see.exactly("group that is taken by itself", groups["preferred"], "X25519MLKEM768", show=show)
     see.exactly("groups that are accepted", set(groups["accepted"]), set(expected["tls"]["groups"]), show=show)

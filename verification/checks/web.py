@@ -7,27 +7,17 @@ from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
 
-KINDS = (
-    "page",
-    "redirect",
-    "static file",
-    "404 of the application",
-    "403 of the application",
-    "400 of nginx",
-    "404 of nginx",
-    "405 of nginx",
-    "413 of nginx",
-)
-STATUS = {
-    "page": 200,
-    "redirect": 302,
-    "static file": 200,
-    "404 of the application": 404,
-    "403 of the application": 403,
-    "400 of nginx": 400,
-    "404 of nginx": 404,
-    "405 of nginx": 405,
-    "413 of nginx": 413,
+# Every kind of answer that the site can give: its status, and what to ask curl for to see it.
+KINDS = {
+    "page": (200, "SITE/sign-in/"),
+    "redirect": (302, "SITE/"),
+    "static file": (200, "SITE/static/… (a stylesheet of the page)"),
+    "404 of the application": (404, "SITE/no-such-page/"),
+    "403 of the application": (403, "-d email=nobody@example.com SITE/sign-in/"),
+    "400 of nginx": (400, "SITE/%zz"),
+    "404 of nginx": (404, "SITE/static/no-such-file"),
+    "405 of nginx": (405, "-X TRACE SITE/"),
+    "413 of nginx": (413, "-X POST -H 'Content-Length: 10737418240' SITE/sign-in/"),
 }
 POLICY = "/etc/nginx"
 Expected = dict[str, Any]
@@ -44,6 +34,11 @@ def directives(policy: str) -> dict[str, list[str]]:
     return {name: rest for name, *rest in parts}
 
 
+def curl(host: Host, kind: str) -> str:
+    """The command that shows this kind of answer."""
+    return f"curl -si {KINDS[kind][1].replace('SITE', f'https://{host.site}')}"
+
+
 def the_policy(host: Host, see: Witness, kind: str) -> dict[str, list[str]]:
     """The one content security policy of an answer; none, or two that disagree, is an observation of its own."""
     policies = values(host, kind, "content-security-policy")
@@ -53,9 +48,8 @@ def the_policy(host: Host, see: Witness, kind: str) -> dict[str, list[str]]:
 
 def on_every_kind(host: Host, see: Witness, header: str, expected: list[str]) -> None:
     """The header is there exactly once, with this value, on every kind of answer."""
-    site = f"https://{host.outside['answers'].get('site', 'SITE')}"
     for kind in KINDS:
-        see.exactly(f"{header} on: {kind}", values(host, kind, header), expected, show=f"curl -si {site}/ ({kind})")
+        see.exactly(f"{header} on: {kind}", values(host, kind, header), expected, show=curl(host, kind))
 
 
 @control("WEB-001")
@@ -95,8 +89,7 @@ def test_hsts_is_on_every_kind_of_answer(host: Host, see: Witness, expected: Exp
     stage = int(declared.get("hsts_stage", expected["hsts"]["stage"]))
     on_every_kind(host, see, "strict-transport-security", [expected["hsts"]["stages"][stage]])
     for kind in KINDS:
-        status = host.outside["answers"][kind]["status"]
-        see.exactly(f"this was truly: {kind}", status, STATUS[kind], show=f"the answer to the request for: {kind}")
+        see.exactly(f"this was truly: {kind}", host.outside["answers"][kind]["status"], KINDS[kind][0], show=curl(host, kind))
 
 
 @probe("WEB-003", touches=("nginx: hsts",))

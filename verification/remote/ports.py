@@ -19,8 +19,6 @@ USUAL += [9100, 9104, 9113, 9121, 9200, 9300, 10000, 10250, 11211, 15672, 26379,
 def open_ports(parameters: Parameters) -> dict[str, list[int]]:
     """Ports with a TCP handshake, by address."""
     ports = sorted({*USUAL, *parameters["listening_ports"]})
-    if parameters.get("all_ports"):
-        ports = list(range(1, 65536))
     return {address: scan(address, ports) for address in parameters["addresses"]}
 
 

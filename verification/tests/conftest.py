@@ -28,7 +28,7 @@ class Stage(Session):
         self.observer = Observer("stage")
         self.hosts = [Host("stage", Connection("stage", ("nowhere.invalid",)), frozenset({"edge", "app", "db"}))]
 
-    def read(self, *, all_ports: bool = False) -> None:
+    def read(self) -> None:
         self.hosts[0].witness = "stage"
 
 

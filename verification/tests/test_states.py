@@ -149,6 +149,10 @@ def test_a_control_of_another_tier_is_not_asked_of_this_host(play: Play) -> None
     assert [result.control for result in run.results] == ["TST-001"]
 
 
+def test_a_strict_control_is_not_asked_of_a_baseline_installation(play: Play) -> None:
+    assert only(play(RED, controls=a_register(a_control(profile="strict")))) is State.NOT_APPLICABLE
+
+
 def test_checks_that_cannot_be_loaded_are_no_verification(play: Play) -> None:
     with pytest.raises(CannotRun, match="could not be loaded"):
         play("import a_module_that_is_not_there")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from conftest import ROOT, Shell
 
 # What a refused run must not touch: every file of the system's configuration and of the appliance, and what runs.
-TREE = r"sudo find /etc /opt/casemate /usr/local /var/lib/casemate -xdev \( -type f -o -type l \) -printf '%p %m %u %s %T@ %l\n' 2>/dev/null | sort"
+TREE = r"""
+sudo find /etc /opt/casemate /usr/local /var/lib/casemate -xdev \( -type f -o -type l \) -printf '%p %m %u %s %T@ %l\n' | sort
+"""
 RUNNING = "systemctl show --property=Id,MainPID,ActiveEnterTimestamp nginx mariadb casemate ssh nftables"
 
 
@@ -85,9 +88,8 @@ def test_a_text_that_its_program_refuses_replaces_nothing(
 
 @pytest.fixture
 def artefact() -> Path:
-    import json
-
-    return ROOT / "dist" / json.loads((ROOT / "dist" / "latest.json").read_text())["file"]
+    newest = json.loads((ROOT / "dist" / "latest.json").read_text())
+    return ROOT / "dist" / str(newest["file"])
 
 
 def test_an_artefact_that_was_altered_is_refused(artefact: Path, converge: Shell, state_of_the_host: Shell, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class Network:
         run("ip", "link", "set", self.bridge, "up")
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
         # A table of the lab's own: deleting it is the whole clean-up.
-        run("nft", "-f", "-", stdin=f"""
+        rules = f"""
 table ip {self.table} {{}}
 delete table ip {self.table}
 table ip {self.table} {{
@@ -74,7 +74,8 @@ table ip {self.table} {{
         ip saddr {self.subnet} ip daddr != {self.subnet} masquerade
     }}
 }}
-""")
+"""
+        run("nft", "-f", "-", stdin=rules)
 
     def attach(self, host: str, number: int) -> None:
         """Give a host its namespace, with eth0 on the bridge and the controller as its gateway."""
