@@ -24,7 +24,7 @@ ALICE = f"alice.{int(time.time())}@example.org"  # a new person in each run, so 
 # The controller, as the appliance sees it.
 GATEWAY = "10.77.1.1"
 PASSWORD = "turnip-lantern-orbit-38"
-PHONE = {"width": 390, "height": 844}
+PHONE = ViewportSize(width=390, height=844)
 STEPS = [
     "accounts.enrolment_link.issue 1",
     "accounts.enrolment_link.open 1",
@@ -39,7 +39,7 @@ STEPS = [
     "accounts.totp.check 1",
     "accounts.sign_in 1",
 ]
-DESK = {"width": 1280, "height": 900}
+DESK = ViewportSize(width=1280, height=900)
 REPORT_VIOLATIONS = """
 addEventListener('securitypolicyviolation', e => reportViolation(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`))
 """
