@@ -34,7 +34,7 @@ def on_host() -> Shell:
 def converge() -> Shell:
     """Run site.yml against the throwaway host, with further arguments of ansible-playbook."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return _run(["ansible-playbook", "ansible/site.yml", "-i", INVENTORY, *arguments])
+    def run(*arguments: str, inventory: str = INVENTORY) -> subprocess.CompletedProcess[str]:
+        return _run(["ansible-playbook", "ansible/site.yml", "-i", inventory, *arguments])
 
     return run
