@@ -110,6 +110,7 @@ def read_latest() -> dict[str, Any]:
 
 
 def pack(target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)  # a fresh checkout has no dist/
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
         for name in sources():
             content = (TREE / name).read_bytes()
