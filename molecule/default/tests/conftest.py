@@ -16,7 +16,8 @@ SITE = "casemate.test"
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def run_here(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command in the checkout, as an operator does."""
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -25,7 +26,7 @@ def on_host() -> Shell:
     """Run a shell command on the appliance, as the administrator who has sudo."""
 
     def run(command: str, host: str = "casemate") -> subprocess.CompletedProcess[str]:
-        return _run(["ssh", "-F", str(STATE / "ssh_config"), host, command])
+        return run_here(["ssh", "-F", str(STATE / "ssh_config"), host, command])
 
     return run
 
@@ -35,6 +36,6 @@ def converge() -> Shell:
     """Run site.yml against the throwaway host, with further arguments of ansible-playbook."""
 
     def run(*arguments: str, inventory: str = INVENTORY) -> subprocess.CompletedProcess[str]:
-        return _run(["ansible-playbook", "ansible/site.yml", "-i", inventory, *arguments])
+        return run_here(["ansible-playbook", "ansible/site.yml", "-i", inventory, *arguments])
 
     return run
