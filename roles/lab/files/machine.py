@@ -19,7 +19,7 @@ UNIFIED = Path("/sys/fs/cgroup/unified")
 ACCOUNT = "admin"
 # What the containers may do beyond the default: without NET_ADMIN nft fails inside units, and a ban bans nobody.
 CAPABILITIES = "CAP_NET_ADMIN,CAP_NET_RAW"
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 class Machine:
@@ -176,28 +176,43 @@ class Machine:
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
+    def _booted(self) -> bool:
+        """Whether the host's own systemd says that it is up (degraded is up, too: a unit may fail on a lab host)."""
+        nspawn = self.pid()
+        children = Path(f"/proc/{nspawn}/task/{nspawn}/children")
+        leader = children.read_text().split() if children.exists() else []
+        if not leader:
+            return False
+        state = subprocess.run(
+            ["nsenter", "--target", leader[0], "--all", "systemctl", "is-system-running"], capture_output=True, text=True, check=False
+        )
+        return state.stdout.strip() in {"running", "degraded"}
+
     def host_keys(self) -> list[str]:
         """The public halves of the host's SSH keys, read from its disk and not over the network."""
         return [key.read_text().strip() for key in sorted((self.root / "etc/ssh").glob("ssh_host_*_key.pub"))]
 
     def wait(self, ssh_config: Path) -> None:
-        """Return when the host answers over SSH. Raises LabError with the end of its console where it does not."""
+        """Return when the host answers over SSH. Raises LabError with the end of its console where it does not.
+
+        SSH is asked only once the boot is over: before that it refuses everyone, counts each refusal against the address
+        that it came from (PerSourcePenalties), and would then refuse the controller for minutes.
+        """
         end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            answer = subprocess.run(
-                ["ssh", "-F", str(ssh_config), "-o", "ConnectTimeout=2", self.name, "systemctl is-system-running --wait"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if answer.returncode != 255:
+        while time.monotonic() < end and self.pid():
+            if self._booted() and _answers("ssh", "-F", str(ssh_config), "-o", "ConnectTimeout=5", self.name, "true"):
                 return
-            if not self.pid():
-                break
-            time.sleep(0.2)
+            time.sleep(0.3)
         console = self.dir / "console.log"
         tail = console.read_text(errors="replace")[-800:] if console.exists() else f"see journalctl -u {self.unit}"
         raise LabError(f"the lab host {self.name} did not answer over SSH within {START_SECONDS} s. Its console: {tail}")
+
+
+def _answers(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def _empty_group(group: Path) -> None:
