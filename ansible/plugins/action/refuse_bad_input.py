@@ -123,6 +123,8 @@ def suggestion(name: str, known: set[str]) -> str:
 
 
 def not_an_address(text: object) -> bool:
+    if "%" in str(text):  # Python takes anything at all after it for the name of an interface
+        return True
     try:
         ipaddress.ip_network(str(text), strict=False)
     except ValueError:

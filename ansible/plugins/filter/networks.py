@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+SERVICES = ("http", "https", "submission")  # names that nft knows too
 
 
 def within(address: str, networks: Iterable[str]) -> bool:
@@ -17,8 +21,30 @@ def of_family(networks: Iterable[str], version: int) -> list[str]:
     return sorted({network for network in networks if ipaddress.ip_network(network, strict=False).version == version})
 
 
+def egress_faults(egress: dict[str, list[Any]]) -> list[str]:
+    """A sentence for each line of egress from which no rule of the firewall can be made."""
+    return [sentence for account, services in egress.items() for sentence in _faults(str(account), services)]
+
+
+def _faults(account: str, services: object) -> Iterator[str]:
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]*", account):
+        yield f"{account!r} is no name of an account"
+    for service in services if isinstance(services, list) else [services]:
+        where = service if isinstance(service, dict) else {"port": service}
+        if where.keys() - {"port", "to"}:
+            yield f"{account} has {service!r}, of which only port and to are known"
+        port = str(where.get("port"))
+        if not (re.fullmatch(r"[1-9][0-9]{0,4}", port) and int(port) <= 65535) and port not in SERVICES:
+            yield f"{account} has {service!r}, whose port is neither a number up to 65535 nor one of {', '.join(SERVICES)}"
+        for address in where.get("to", []):
+            try:
+                ipaddress.ip_network("%" if "%" in str(address) else str(address), strict=False)
+            except ValueError:
+                yield f"{account} has {address!r}, which is no address or network"
+
+
 class FilterModule:
     """What Ansible loads."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
-        return {"within": within, "of_family": of_family}
+        return {"within": within, "of_family": of_family, "egress_faults": egress_faults}

@@ -40,6 +40,7 @@ class Machine:
             if not self.pid():
                 self._stop()
                 self._start(rootfs, binds)
+            self._let_in(public_key)  # the checkout that asks may be another one, or have lost its .lab
             return False
         self.destroy()
         self._mount(rootfs)
@@ -92,10 +93,7 @@ class Machine:
         write("etc/pip.conf", self._pip_configuration())
         run("chroot", str(self.root), "useradd", "--create-home", "--shell", "/bin/bash", ACCOUNT)
         write(f"etc/sudoers.d/{ACCOUNT}", f"{ACCOUNT} ALL=(ALL:ALL) NOPASSWD: ALL\n", 0o440)
-        home = f"home/{ACCOUNT}/.ssh"
-        write(f"{home}/authorized_keys", public_key, 0o600)
-        (self.root / home).chmod(0o700)
-        run("chroot", str(self.root), "chown", "-R", f"{ACCOUNT}:{ACCOUNT}", f"/{home}")
+        self._let_in(public_key)
         for key in (self.root / "etc/ssh").glob("ssh_host_*"):
             key.unlink()
         run("ssh-keygen", "-q", "-A", "-f", str(self.root))
@@ -103,6 +101,12 @@ class Machine:
         packages = cache_dir() / "packages"
         if packages.exists():
             shutil.copytree(packages, self.root / "var/cache/apt/archives", dirs_exist_ok=True)
+
+    def _let_in(self, public_key: str) -> None:
+        home = f"home/{ACCOUNT}/.ssh"
+        self._write(f"{home}/authorized_keys", public_key, 0o600)
+        (self.root / home).chmod(0o700)
+        run("chroot", str(self.root), "chown", "-R", f"{ACCOUNT}:{ACCOUNT}", f"/{home}")
 
     def _pip_configuration(self) -> str:
         """The controller's own index settings, so that a build host finds what the controller finds."""

@@ -28,6 +28,7 @@ DIST = TREE / "dist"
 LOCKS = ("app/requirements/runtime.txt", "app/requirements/build.txt")
 BUILT_BY = ("roles/release/files/build.py", "roles/release/files/bill_of_materials.py")
 LEFT_OUT = ("app/tests/", "app/.")
+KEPT = 3  # artefacts in dist/, the newest: one to go back to, and one more
 FIRST_EPOCH = 1767225600  # 2026-01-01, for a tree without a commit
 
 
@@ -149,7 +150,15 @@ def finish(artefact: Path, key: Path, content: str) -> dict[str, Any]:
     temporary.rename(DIST / "latest.json")
     for left in (".source.tar", ".wheels.tar"):
         (DIST / left).unlink(missing_ok=True)
+    forget_old(artefact)
     return latest
+
+
+def forget_old(newest: Path) -> None:
+    others = [path for path in DIST.glob("casemate-*.tar.zst") if path != newest]
+    for old in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT - 1 :]:
+        for path in (old, old.with_name(f"{old.name}.sig"), old.with_name(f"{old.name}.sha256")):
+            path.unlink(missing_ok=True)
 
 
 def main() -> int:
