@@ -8,16 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from verification import evidence, inventory, marks, register, report
+from verification import evidence, inventory, marks, register, report, terminal
+from verification.batches import sample
+from verification.doubt import doubts
 from verification.inventory import ROOT
 from verification.probing import run_probes
 from verification.register import Control
-from verification.runner import Run, verify
+from verification.runner import verify
 from verification.session import Session
-from verification.words import ACTIVE_IS_OFF, CannotRun, Result, State
+from verification.words import CannotRun
 
 LAB = ROOT / "inventories" / "lab" / "hosts.yml"
-COLOURS = {State.FAIL: "31", State.PASS: "32", State.WAIVED: "33", State.NOT_TESTABLE: "2", State.NOT_APPLICABLE: "2"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,11 +58,19 @@ def _parser() -> argparse.ArgumentParser:
     controls.set_defaults(command=_controls)
 
     probe = commands.add_parser("probe", help="break a disposable host to show that checks can fail and are mended")
-    probe.add_argument("id", nargs="*", metavar="ID", help="the controls to probe; all that have a probe where none is named")
+    which = probe.add_mutually_exclusive_group()
+    which.add_argument("id", nargs="*", default=[], metavar="ID", help="the controls to probe; all that have a probe where none is named")
+    which.add_argument("--all", action="store_true", help="every probe")
+    which.add_argument("--sample", type=int, nargs="?", const=4, metavar="N", help="one of each role, and N others (4) by the day")
     _add_inventory(probe)
     probe.add_argument("--host", required=True)
     probe.add_argument("--evidence", type=Path, default=ROOT / "evidence", metavar="DIR")
     probe.set_defaults(command=_probe)
+
+    doubt = commands.add_parser("doubt", help="alter in memory what was read of a host: which observations never turn red?")
+    _add_inventory(doubt)
+    doubt.add_argument("--host", required=True)
+    doubt.set_defaults(command=_doubt)
     return parser
 
 
@@ -84,36 +93,10 @@ def _verify(options: argparse.Namespace) -> int:
     document = evidence.document(run, before)
     files = {"results.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n", "report.html": report.html(document)}
     place = evidence.write(options.evidence, files, run.started, latest=only is None)
-    _print_run(run)
+    for line in terminal.lines(run):
+        print(line)
     print(f"evidence: {_short(place)}/report.html and results.json")
     return 1 if run.failed else 0
-
-
-def _print_run(run: Run) -> None:
-    """What did not pass, worst first, then the figures."""
-    for problem in run.problems:
-        print(_coloured(State.FAIL, "problem   ") + problem)
-    for state in (State.FAIL, State.WAIVED, State.NOT_TESTABLE):
-        for result in run.results:
-            if result.state is state and not (state is State.NOT_TESTABLE and result.reason == ACTIVE_IS_OFF):
-                _print_result(run, result)
-    counted = ", ".join(f"{run.count(state)} {report.WORDS[state.value]}" for state in State if run.count(state))
-    kept_back = sum(result.reason == ACTIVE_IS_OFF for result in run.results)
-    hint = f" ({kept_back} of them active ones: ACTIVE=1)" if kept_back else ""
-    print(f"score {report.percent(run.score)}: {counted or 'nothing tested'}{hint}; {len(run.planned)} planned; {run.seconds:.1f} s")
-
-
-def _print_result(run: Run, result: Result) -> None:
-    control = run.register[result.control]
-    word = report.WORDS[result.state.value]
-    print(f"{_coloured(result.state, f'{word:18}')}{control.id:10}{result.host:10}{control.title}")
-    for line in textwrap.wrap(str(evidence.redact(result.reason)), 110)[:4]:
-        print(f"{'':28}{line}")
-    if result.state is State.FAIL:
-        show = next((o.show for o in result.observations if o.state is State.FAIL and o.show), "")
-        for word, command in (("show me", show), ("mend it", control.mend)):
-            if command:
-                print(f"{'':28}{word}: {command}")
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -172,18 +155,42 @@ def _controls(options: argparse.Namespace) -> int:
 def _probe(options: argparse.Namespace) -> int:
     found = inventory.read(options.inventory, tuple(options.extra), options.host)
     started = datetime.now(UTC)
-    outcomes = run_probes(found, frozenset(identifier.upper() for identifier in options.id), lambda line: print(line, flush=True))
+    wanted = frozenset(identifier.upper() for identifier in options.id)
+    if options.sample is not None:
+        wanted = sample(marks.load().probes, max(options.sample, 0), started.date())
+        print(f"sample of {started.date()}: {', '.join(sorted(wanted))}")
+    campaign = run_probes(found, wanted, lambda line: print(evidence.redact(line), flush=True))
+    outcomes = campaign.outcomes
     proved = sum(outcome.proved for outcome in outcomes)
     record: dict[str, Any] = {
         "schema_version": evidence.SCHEMA_VERSION,
         "started": started.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "host": options.host,
         "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
+        "left_worse": campaign.left_worse,
         "probes": [evidence.redact(outcome.record()) for outcome in outcomes],
     }
     place = evidence.write(options.evidence, {"probes.json": json.dumps(record, indent=1) + "\n"}, started, latest=False)
     print(f"{proved} of {len(outcomes)} probes proved in {record['seconds']:.0f} s; evidence: {_short(place)}/probes.json")
-    return 0 if outcomes and proved == len(outcomes) else 1
+    return 0 if campaign.proved else 1
+
+
+def _doubt(options: argparse.Namespace) -> int:
+    """Exit status 1 where an observation looks at nothing, 0 where each can fail."""
+    found = inventory.read(options.inventory, tuple(options.extra), options.host)
+    with Session(found) as session:
+        session.read()
+        (host,) = session.hosts
+        active = host.inside.get("disposable", False) is True
+        outcomes = list(doubts(session, host, register.load(), marks.load(), active=active))
+    for outcome in outcomes:
+        for what in outcome.never_red:
+            print(f"{outcome.control:10}nothing turned this red: {what}")
+        if outcome.not_seen:
+            print(f"{outcome.control:10}not doubted: {outcome.not_seen}")
+    vain = sum(len(outcome.never_red) for outcome in outcomes)
+    print(f"{sum(outcome.turned_red for outcome in outcomes)} observations can fail, {vain} cannot; {len(outcomes)} checks")
+    return 1 if vain else 0
 
 
 def _progress(done: int, whole: int, name: str) -> None:
@@ -194,10 +201,6 @@ def _progress(done: int, whole: int, name: str) -> None:
 def _note(text: str) -> None:
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="\n" if text else "", file=sys.stderr, flush=True)
-
-
-def _coloured(state: State, text: str) -> str:
-    return f"\033[{COLOURS[state]}m{text}\033[0m" if sys.stdout.isatty() else text
 
 
 def _short(path: Path) -> str:

@@ -30,8 +30,10 @@ class Facts:
 
     sections: Mapping[str, Any]
     seconds: float = 0.0
+    asked: set[str] = field(default_factory=set)
 
     def __getitem__(self, name: str) -> Any:
+        self.asked.add(name)
         if name not in self.sections:
             raise NotObserved(f"nothing was read of {name!r}")
         section = self.sections[name]
@@ -78,6 +80,10 @@ class Host:
             "old in text or sys.exit(f'{path} does not have {old!r}'); file.write_text(text.replace(old, new))"
         )
         self.sudo(f"python3 - {_quoted(path)} {_quoted(old)} {_quoted(new)} <<'CASEMATE'\n{script}\nCASEMATE")
+
+    def forget(self) -> None:
+        """What was seen before is no longer so."""
+        self._newcomer = None
 
     def newcomer(self) -> "Newcomer":
         """Somebody who is enrolled, seen once a verification and removed again. Active checks alone may ask for it."""

@@ -37,6 +37,7 @@ class Probe:
     control: str
     function: Callable[["Host"], None]
     touches: frozenset[str] = frozenset()
+    spoils: frozenset[str] = frozenset()
 
     @property
     def sentence(self) -> str:
@@ -66,11 +67,14 @@ def control(identifier: str, *, active: bool = False) -> Callable[[Function], Fu
     return mark
 
 
-def probe(identifier: str, *, touches: Iterable[str] = ()) -> Callable[[Function], Function]:
-    """Says that the function below breaks this control. Probes that touch one thing never run in one batch."""
+def probe(identifier: str, *, touches: Iterable[str] = (), spoils: Iterable[str] = ()) -> Callable[[Function], Function]:
+    """Says that the function below breaks this control. Probes that touch one thing never run in one batch.
+
+    `spoils` names what else it breaks, by control or by area: the probes of those come before it.
+    """
 
     def mark(function: Function) -> Function:
-        MARKED.probes[identifier].append(Probe(identifier, function, frozenset(touches)))
+        MARKED.probes[identifier].append(Probe(identifier, function, frozenset(touches), frozenset(spoils)))
         return function
 
     return mark

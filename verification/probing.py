@@ -1,20 +1,20 @@
 """Probes: green, break, red, converge, green, converge with changed=0.
 
 So each shows that its check can fail, that the baseline mends what was broken, and that mending it again changes nothing.
+Whatever happens on the way, an interruption too, the host is put right at the end.
 """
 
-import os
-import re
-import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from verification import marks, register
+from verification.batches import Batch, batches, choose
 from verification.host import DISPOSABLE, Host
-from verification.inventory import ROOT, Inventory
+from verification.inventory import Inventory
 from verification.marks import Probe
+from verification.mending import converge, ended_like_ctrl_c, not_interrupted
 from verification.register import Register
 from verification.runner import Run, verify
 from verification.session import Session
@@ -34,6 +34,7 @@ class Outcome:
     turned_red_by: str = ""
     mended: str = ""
     fault: str = ""
+    postponed: str = ""
     seconds: float = 0.0
 
     @property
@@ -56,30 +57,148 @@ class Outcome:
 
 
 @dataclass
-class Batch:
-    """Probes that do not touch one another: one converge mends them all."""
+class Campaign:
+    """All batches on one host, which is left as it was found."""
 
-    probes: list[Probe] = field(default_factory=list)
+    session: Session
+    controls: Register
+    host: Host
+    say: Say
+    found: dict[str, Result] = field(default_factory=dict)
+    sections: dict[str, set[str]] = field(default_factory=dict)
+    dirty: bool = False
+    outcomes: list[Outcome] = field(default_factory=list)
+    left_worse: list[str] = field(default_factory=list)
 
     @property
-    def touched(self) -> frozenset[str]:
-        return frozenset[str]().union(*(probe.touches for probe in self.probes))
+    def proved(self) -> bool:
+        return bool(self.outcomes) and not self.left_worse and all(outcome.proved for outcome in self.outcomes)
 
-    @property
-    def ids(self) -> frozenset[str]:
-        return frozenset(probe.control for probe in self.probes)
+    def run(self, waiting: list[Batch]) -> None:
+        """Every batch; a probe whose control another one had broken before its turn comes again, alone."""
+        with ended_like_ctrl_c():
+            seen = self.look()
+            self.found = {result.control: result for result in seen.results if result.host == self.host.name}
+            self.sections = seen.sections
+            try:
+                number = 0
+                while waiting:
+                    number, batch = number + 1, waiting.pop(0)
+                    self.say(f"batch {number} of {number + len(waiting)}: {', '.join(probe.control for probe in batch.probes)}")
+                    outcomes = Trial(self, batch).outcomes()
+                    self.outcomes += [outcome for outcome in outcomes if not outcome.postponed]
+                    waiting += [Batch([outcome.probe]) for outcome in outcomes if outcome.postponed]
+            finally:
+                self.leave_as_found()
+
+    def look(self, only: Collection[str] | None = None) -> Run:
+        """Looks at these controls, with the active checks, since this host may be broken; reads just what they need."""
+        needed = None if only is None or not self.sections else set().union(*(self.sections.get(i, set()) for i in only))
+        chosen = None if only is None else frozenset(only)
+        return verify(self.session, active=True, only=chosen, sections=needed, controls=self.controls)
+
+    def converge(self, tags: list[str]) -> tuple[list[str], str]:
+        started = time.monotonic()
+        changed, words = converge(self.session.inventory, self.host.name, tags)
+        named = ", ".join(tags) or "everything"
+        self.say(f"  converge of {named}: changed={len(changed)} in {time.monotonic() - started:.0f} s")
+        if words:
+            self.say(f"  the converge failed: {words}")
+        return changed, words
+
+    def leave_as_found(self) -> None:
+        """Mends what is still broken, and says by looking once more at every control what state the host is left in."""
+        with not_interrupted():
+            how = "make converge, or make down and make up"
+            try:
+                if self.dirty:
+                    self.say("mending the host before the end (Ctrl-C waits for it)")
+                    self.converge([])
+                after = {result.control: result for result in self.look().results if result.host == self.host.name}
+            except CannotRun as error:
+                self.left_worse = ["not known"]
+                self.say(f"{self.host.name} IS PERHAPS STILL BROKEN: {error}. To put it right: {how}")
+                return
+            lost = [i for i, result in self.found.items() if result.state is State.PASS and after[i].state is not State.PASS]
+            self.left_worse = lost
+            passing = sum(result.state is State.PASS for result in after.values())
+            if lost:
+                self.say(f"{self.host.name} IS STILL BROKEN, in {', '.join(lost)}: {after[lost[0]].reason}. To put it right: {how}")
+            else:
+                self.say(f"{self.host.name} is left as it was found: {passing} of {len(after)} controls pass")
 
 
-def batches(probes: Iterable[Probe]) -> list[Batch]:
-    """As few batches as a first fit finds. Two probes of one control, or of one thing, are never in the same."""
-    found: list[Batch] = []
-    for probe in probes:
-        fitting = (b for b in found if not (b.touched & probe.touches) and probe.control not in b.ids)
-        batch = next(fitting, None)
-        if batch is None:
-            found.append(batch := Batch())
-        batch.probes.append(probe)
-    return found
+@dataclass
+class Trial:
+    """One batch: each probe breaks its control and is looked at by itself; then all are mended together."""
+
+    campaign: Campaign
+    batch: Batch
+
+    def outcomes(self) -> list[Outcome]:
+        clock = time.monotonic()
+        outcomes = [Outcome(probe, self.campaign.host.name) for probe in self.batch.probes]
+        self._note(self.campaign.look(self.batch.ids), outcomes, "before", "not green before")
+        if ready := [outcome for outcome in outcomes if not outcome.fault]:
+            self.campaign.dirty = True
+            self._break_each(ready)
+            tags = sorted({tag for outcome in ready for tag in self.campaign.controls[outcome.probe.control].tags})
+            self._converge(tags, ready)
+            self._note(self.campaign.look(self.batch.ids), ready, "mended", "not green after a converge")
+            for changed in self._converge(tags, ready):
+                role = changed.partition(" : ")[0]
+                blamed = [outcome for outcome in ready if role in self.campaign.controls[outcome.probe.control].tags]
+                for outcome in blamed or ready:
+                    outcome.fault = outcome.fault or f"a second converge is not without a change: {changed}"
+            self.campaign.dirty = any(outcome.mended != State.PASS for outcome in ready)
+        seconds = time.monotonic() - clock
+        for outcome in outcomes:
+            outcome.seconds += seconds / len(outcomes)
+            verdict = "proved" if outcome.proved else f"NOT PROVED: {outcome.fault.partition(chr(10))[0]}"
+            verdict = f"comes again, alone: {outcome.postponed}" if outcome.postponed else verdict
+            self.campaign.say(f"  {outcome.probe.control}  {outcome.probe.sentence}: {verdict}")
+        return outcomes
+
+    def _break_each(self, ready: list[Outcome]) -> None:
+        """Each look tells two things: that this control is red now, and that the next one is still green."""
+        for outcome, following in zip(ready, [*ready[1:], None], strict=True):
+            if outcome.postponed:
+                self._look_ahead(following, self.campaign.look([following.probe.control]) if following else None, outcome)
+                continue
+            try:
+                outcome.probe.function(self.campaign.host)
+            except CannotRun as error:
+                outcome.fault = f"the probe could not break it: {error}"
+            run = self.campaign.look([outcome.probe.control, *([following.probe.control] if following else [])])
+            result = _result(run, outcome)
+            outcome.broken = result.state.value
+            if result.state is State.FAIL:
+                outcome.turned_red_by, truly = red_by(result)
+                if not truly:
+                    outcome.fault = outcome.fault or f"red only because nothing could be observed: {result.reason}"
+            else:
+                outcome.fault = outcome.fault or f"not red after it was broken: {result.state.value} {result.reason}".strip()
+            self.campaign.say(f"  {outcome.probe.control}  {outcome.broken}: {outcome.turned_red_by or outcome.fault}"[:200])
+            self._look_ahead(following, run, outcome)
+
+    def _look_ahead(self, following: Outcome | None, run: Run | None, broken: Outcome) -> None:
+        if following and run and _result(run, following).state is not State.PASS:
+            following.postponed = f"red before its own turn, after {broken.probe.control} ({_result(run, following).reason[:120]})"
+
+    def _note(self, run: Run, outcomes: list[Outcome], attribute: str, fault: str) -> None:
+        """Notes each state; what is not green is a fault."""
+        for outcome in outcomes:
+            result = _result(run, outcome)
+            setattr(outcome, attribute, result.state.value)
+            if result.state is not State.PASS:
+                outcome.fault = outcome.fault or f"{fault}: {result.state.value} {result.reason}".strip()
+
+    def _converge(self, tags: list[str], outcomes: list[Outcome]) -> list[str]:
+        changed, words = self.campaign.converge(tags)
+        if words:
+            for outcome in outcomes:
+                outcome.fault = outcome.fault or f"the converge failed: {words}"
+        return changed
 
 
 def refuse_unless_disposable(host: Host) -> None:
@@ -91,7 +210,7 @@ def refuse_unless_disposable(host: Host) -> None:
         )
 
 
-def run_probes(inventory: Inventory, wanted: frozenset[str], say: Say) -> list[Outcome]:
+def run_probes(inventory: Inventory, wanted: frozenset[str], say: Say) -> Campaign:
     """Runs the probes of `wanted`, or all, against the one host that the inventory is limited to."""
     with Session(inventory) as session:
         if len(session.hosts) != 1:
@@ -99,93 +218,9 @@ def run_probes(inventory: Inventory, wanted: frozenset[str], say: Say) -> list[O
         host = session.hosts[0]
         refuse_unless_disposable(host)
         controls = register.load()
-        marked = marks.load()
-        chosen = choose(controls, marked.probes, wanted)
-        outcomes = []
-        for number, batch in enumerate(all_batches := batches(chosen), start=1):
-            say(f"batch {number} of {len(all_batches)}: {', '.join(sorted(batch.ids))}")
-            outcomes += Trial(session, controls, host, batch, say).outcomes()
-        return outcomes
-
-
-def choose(controls: Register, probes: dict[str, list[Probe]], wanted: frozenset[str]) -> list[Probe]:
-    """The probes of these ids. Raises CannotRun for one that is not known or has none."""
-    for identifier in sorted(wanted):
-        if identifier not in controls:
-            raise CannotRun(f"{identifier} is not in the register")
-        if not probes.get(identifier):
-            raise CannotRun(f"{identifier} has no probe yet")
-    return [
-        probe
-        for identifier, found in sorted(probes.items())
-        if identifier in controls and (not wanted or identifier in wanted)
-        for probe in found
-    ]
-
-
-@dataclass
-class Trial:
-    """One batch on one host."""
-
-    session: Session
-    controls: Register
-    host: Host
-    batch: Batch
-    say: Say
-
-    def outcomes(self) -> list[Outcome]:
-        clock = time.monotonic()
-        outcomes = [Outcome(probe, self.host.name) for probe in self.batch.probes]
-        self._stage("green before", outcomes, "before", State.PASS)
-        if ready := [outcome for outcome in outcomes if not outcome.fault]:
-            for outcome in ready:
-                self._break(outcome)
-            self._stage("red after it was broken", ready, "broken", State.FAIL)
-            tags = sorted({tag for outcome in ready for tag in self.controls[outcome.probe.control].tags})
-            self._converge(tags, ready)
-            self._stage("green after a converge", ready, "mended", State.PASS)
-            for changed in self._converge(tags, ready):
-                for outcome in ready:
-                    outcome.fault = outcome.fault or f"a second converge is not without a change: {changed}"
-        seconds = time.monotonic() - clock
-        for outcome in outcomes:
-            outcome.seconds += seconds / len(outcomes)
-            verdict = "proved" if outcome.proved else f"NOT PROVED: {outcome.fault}"
-            self.say(f"  {outcome.probe.control}  {outcome.probe.sentence}: {verdict} ({outcome.seconds:.1f} s)")
-        return outcomes
-
-    def _break(self, outcome: Outcome) -> None:
-        started = time.monotonic()
-        self.say(f"  {outcome.probe.control}  {outcome.probe.sentence}")
-        try:
-            outcome.probe.function(self.host)
-        except CannotRun as error:
-            outcome.fault = f"the probe could not break it: {error}"
-        outcome.seconds += time.monotonic() - started
-
-    def _stage(self, name: str, outcomes: list[Outcome], attribute: str, wanted: State) -> None:
-        """Looks at the batch's controls and notes each state; one that is not as it must be is a fault."""
-        run = verify(self.session, only=self.batch.ids, controls=self.controls)
-        for outcome in outcomes:
-            result = _result(run, outcome)
-            setattr(outcome, attribute, result.state.value)
-            if wanted is State.FAIL and result.state is State.FAIL:
-                outcome.turned_red_by, truly = red_by(result)
-                if not truly:
-                    outcome.fault = outcome.fault or f"red only because nothing could be observed: {result.reason}"
-            elif result.state is not wanted:
-                outcome.fault = outcome.fault or f"not {name}: {result.state.value} {result.reason}".strip()
-        self.say(f"  {name}: " + ", ".join(f"{o.probe.control} {getattr(o, attribute)}" for o in outcomes))
-
-    def _converge(self, tags: list[str], outcomes: list[Outcome]) -> list[str]:
-        """Puts the host right, and gives the names of the tasks that changed something."""
-        started = time.monotonic()
-        changed, words = converge(self.session.inventory, self.host.name, tags)
-        self.say(f"  converge of {', '.join(tags)}: changed={len(changed)} in {time.monotonic() - started:.0f} s")
-        if words:
-            for outcome in outcomes:
-                outcome.fault = outcome.fault or f"the converge failed: {words}"
-        return changed
+        campaign = Campaign(session, controls, host, say)
+        campaign.run(batches(choose(controls, marks.load().probes, wanted)))
+        return campaign
 
 
 def red_by(result: Result) -> tuple[str, bool]:
@@ -193,33 +228,6 @@ def red_by(result: Result) -> tuple[str, bool]:
     failed = [observation for observation in result.observations if observation.state is State.FAIL]
     real = [observation for observation in failed if observation.observed is not None]
     return ((real or failed)[0].reason, bool(real)) if failed else ("", False)
-
-
-def converge(inventory: Inventory, host: str, tags: list[str]) -> tuple[list[str], str]:
-    """Runs site.yml with these tags: the names of the tasks that changed something, and Ansible's words where it failed."""
-    argv = [str(ROOT / ".venv" / "bin" / "ansible-playbook"), "ansible/site.yml", "-i", str(inventory.path), "--limit", host]
-    argv += ["--tags", ",".join(tags), *(part for pair in inventory.extra for part in ("-e", pair))]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible" / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    environment["PATH"] = f"{ROOT / '.venv' / 'bin'}:{environment.get('PATH', '')}"
-    ran = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    return changed_tasks(ran.stdout), failure(ran.stdout + ran.stderr) if ran.returncode else ""
-
-
-def failure(output: str) -> str:
-    """Ansible's own words about what failed, from the first of them on."""
-    found = re.search(r"^(\[ERROR\]|fatal: |ERROR! ).*", output, re.MULTILINE | re.DOTALL)
-    return (found[0] if found else output[-800:])[:800]
-
-
-def changed_tasks(output: str) -> list[str]:
-    """From what ansible-playbook printed: a line of each task or handler, then one of each host."""
-    named, changed = "", []
-    for line in output.splitlines():
-        if match := re.match(r"(?:TASK|RUNNING HANDLER) \[(.*)\]", line):
-            named = match[1]
-        elif line.startswith("changed: ["):
-            changed.append(named)
-    return changed
 
 
 def _result(run: Run, outcome: Outcome) -> Result:

@@ -1,7 +1,8 @@
 """Runs the checks with pytest and turns what they observed into one result a control and host."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -46,6 +47,7 @@ class Run:
     hosts: list[dict[str, Any]] = field(default_factory=list)
     probed: frozenset[str] = frozenset()
     seconds: float = 0.0
+    sections: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @property
     def planned(self) -> list[Control]:
@@ -73,16 +75,17 @@ def verify(
     *,
     active: bool = False,
     only: frozenset[str] | None = None,
+    sections: Collection[str] | None = None,
     progress: Progress | None = None,
     controls: Register | None = None,
     marked: Marked | None = None,
     folder: Path = CHECKS,
 ) -> Run:
-    """Reads the hosts, runs the checks of `only` (or of all controls), and judges."""
+    """Reads the hosts (all, or these sections), runs the checks of `only` (or of all controls), and judges."""
     clock = time.monotonic()
     known = register.load() if controls is None else controls
     run = Run(session.inventory, known, active, datetime.now(UTC))
-    session.read()
+    session.read(sections)
     plugin = Plugin(session, run, only, progress)
     arguments = [str(folder), "--rootdir", str(folder), "-c", str(CHECKS / "pytest.ini"), "--disable-plugin-autoload"]
     arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "--import-mode", "importlib", "-s"]
@@ -185,6 +188,8 @@ class Plugin:
     @pytest.fixture(autouse=True)
     def case(self, request: pytest.FixtureRequest) -> Case:
         case: Case = request.param
+        for facts in (case.host.inside, case.host.outside) if case.host else ():
+            facts.asked.clear()
         if case.check.active and not self._may_act(case):
             raise NotTestable(ACTIVE_IS_OFF)
         return case
@@ -225,6 +230,8 @@ class Plugin:
         result.active |= case.check.active
         witness = item.stash.get(WITNESS, Witness())
         result.observations += witness.observations
+        if case.host:
+            self.run.sections[case.check.control] |= case.host.inside.asked | case.host.outside.asked
         if call.excinfo is not None:
             result.observations.append(_from_error(case.check, call.excinfo.value))
         elif not witness.observations:

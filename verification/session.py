@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -40,18 +40,21 @@ class Session:
         if self.observer.connection:
             self.observer.connection.close()
 
-    def read(self) -> None:
-        """Reads the facts of all hosts, inside and outside at the same time."""
+    def read(self, sections: Collection[str] | None = None) -> None:
+        """Reads the facts of all hosts, inside and outside at the same time: all sections, or just these."""
+        chosen = {} if sections is None else {"sections": sorted({*sections, "listeners"})}
         with ThreadPoolExecutor(max_workers=2 * len(self.hosts) + 2) as pool:
-            inside = [pool.submit(read_inside, host, self._inside_parameters()) for host in self.hosts]
-            outside = [pool.submit(self.observer.look, self._outside_parameters(host)) for host in self.hosts]
+            inside = [pool.submit(read_inside, host, {**self.expected["read_inside"], **chosen}) for host in self.hosts]
+            outside = [pool.submit(self.observer.look, {**self._outside_parameters(host), **chosen}) for host in self.hosts]
             knocks = [pool.submit(offered_by_ssh, host) for host in self.hosts]
             for host, within, around, knock in zip(self.hosts, inside, outside, knocks, strict=True):
                 host.inside = within.result()
                 host.outside = Facts({**around.result().sections, "ssh_offers": knock.result()}, around.result().seconds)
                 host.site, host.witness = self.inventory.declared["site_name"], self.observer.name
                 host.look_outside = partial(self._look, host)
-                self._look_again(host)
+                host.forget()
+                if "open_ports" in host.outside.sections:
+                    self._look_again(host)
 
     def _look(self, host: Host, parameters: Mapping[str, Any]) -> Facts:
         return self.observer.look({**self._outside_parameters(host), **parameters})
@@ -63,9 +66,6 @@ class Session:
             return
         again = self._look(host, {"sections": ["open_ports"], "listening_ports": sorted(unusual)})
         host.outside = Facts({**host.outside.sections, **again.sections}, host.outside.seconds + again.seconds)
-
-    def _inside_parameters(self) -> dict[str, Any]:
-        return dict(self.expected["read_inside"])
 
     def _outside_parameters(self, host: Host) -> dict[str, Any]:
         addresses = [str(address) for address in self.inventory.declared.get("site_addresses", [])]

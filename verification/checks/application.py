@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from verification.breaking import patch_application
 from verification.host import Host
 from verification.marks import control, probe
 from verification.remote.visit import cookies
@@ -9,15 +10,16 @@ from verification.witness import Witness
 from verification.words import NotApplicable
 
 Expected = dict[str, Any]
-HASHES = "sudo mariadb casemate -Ne \"SELECT DISTINCT SUBSTRING_INDEX(password, '$', 4) FROM accounts_user\""
-SETTING_NAMES = ("Traceback", "INSTALLED_APPS", "DJANGO_SETTINGS_MODULE", "You're seeing this error because", "urlconf")
+HASHES = "sudo mariadb casemate -Ne \"SELECT DISTINCT SUBSTRING_INDEX(password, '$', 1) FROM accounts_user\""
+# In lower case, as Django 6 words its debugging pages.
+SETTING_NAMES = ("traceback", "installed_apps", "settings_module", "seeing this error because", "urlconf", "debug = true")
 
 
 @control("APP-001")
 def test_an_error_page_shows_nothing_of_the_inside(host: Host, see: Witness) -> None:
     answers = host.outside["answers"]
     for kind in ("404 of the application", "403 of the application"):
-        body = answers[kind]["body"]
+        body = answers[kind]["body"].lower()
         see.exactly(
             f"words of a debugging page on: {kind}",
             [word for word in SETTING_NAMES if word in body],
@@ -25,6 +27,11 @@ def test_an_error_page_shows_nothing_of_the_inside(host: Host, see: Witness) -> 
             show=f"curl -s https://{host.site}/no-such-page/",
         )
         see.exactly(f"status of: {kind}", answers[kind]["status"], int(kind[:3]))
+
+
+@probe("APP-001", touches=("settings: debug",), spoils=("APP-015", "BLD-021", "WEB-013", "WEB-014"))
+def debugging_is_switched_on_to_find_a_fault(host: Host) -> None:
+    patch_application(host, "settings.py", "DEBUG = False", "DEBUG = True")
 
 
 @control("APP-002")
@@ -54,11 +61,21 @@ def test_the_csrf_cookie_is_sent_over_https_only(host: Host, see: Witness) -> No
     see.exactly("Path, and no Domain", (attributes.get("path"), attributes.get("domain")), ("/", None))
 
 
+@probe("APP-006", touches=("settings: csrf secure",), spoils=("APP-015", "BLD-021"))
+def the_csrf_cookie_may_go_in_clear(host: Host) -> None:
+    patch_application(host, "settings.py", "CSRF_COOKIE_SECURE = True", "CSRF_COOKIE_SECURE = False")
+
+
 @control("APP-008")
 def test_no_other_site_sends_our_cookies(host: Host, see: Witness) -> None:
     for name, attributes in cookies(host.outside["answers"]["page"]).items():
         see.exactly(f"HttpOnly of {name}", "httponly" in attributes, True)
         see.one_of(f"SameSite of {name}", attributes.get("samesite"), ("lax", "strict"), show=f"curl -si https://{host.site}/sign-in/")
+
+
+@probe("APP-008", touches=("settings: csrf samesite",), spoils=("BLD-021",))
+def a_partner_embeds_the_form(host: Host) -> None:
+    patch_application(host, "settings.py", 'CSRF_COOKIE_SAMESITE = "Lax"', 'CSRF_COOKIE_SAMESITE = "None"')
 
 
 @control("APP-009")
@@ -80,6 +97,12 @@ def test_a_form_without_its_token_is_refused(host: Host, see: Witness) -> None:
     see.at_least("forms with a token", body.count('name="csrfmiddlewaretoken"'), 1)
 
 
+@probe("APP-009", touches=("views: sign-in",), spoils=("APP-001", "BLD-021", "WEB-003"))
+def a_form_that_kept_failing_is_exempted(host: Host) -> None:
+    exempted = "from django.views.decorators.csrf import csrf_exempt\n\n\n@csrf_exempt\n@access(Access.ANYONE)\n@form_page\ndef sign_in("
+    patch_application(host, "accounts/views.py", "@access(Access.ANYONE)\n@form_page\ndef sign_in(", exempted)
+
+
 @control("APP-015")
 def test_djangos_own_deployment_check_is_clean(host: Host, see: Witness) -> None:
     said = host.inside["deploy_check"]
@@ -91,6 +114,11 @@ def test_djangos_own_deployment_check_is_clean(host: Host, see: Witness) -> None
     )
 
 
+@probe("APP-015", touches=("settings: secret key",), spoils=("BLD-021",))
+def a_secret_key_comes_from_a_tutorial(host: Host) -> None:
+    patch_application(host, "settings.py", "SECRET_KEY = _configuration.secret_key", 'SECRET_KEY = "django-insecure-tutorial"')
+
+
 @control("APP-005", active=True)
 def test_the_session_cookie_is_sent_over_https_only(host: Host, see: Witness) -> None:
     seen = host.newcomer().outside
@@ -100,11 +128,21 @@ def test_the_session_cookie_is_sent_over_https_only(host: Host, see: Witness) ->
     see.exactly("Path, and no Domain", (attributes.get("path"), attributes.get("domain")), ("/", None))
 
 
+@probe("APP-005", touches=("settings: session secure",), spoils=("APP-015", "BLD-021"))
+def the_session_may_go_in_clear(host: Host) -> None:
+    patch_application(host, "settings.py", "SESSION_COOKIE_SECURE = True", "SESSION_COOKIE_SECURE = False")
+
+
 @control("APP-007", active=True)
 def test_no_script_reads_the_session_cookie(host: Host, see: Witness) -> None:
     seen = host.newcomer().outside["cookies"]
     see.exactly("HttpOnly", "httponly" in seen.get("__Host-sessionid", {}), True, show="the Set-Cookie header after the password")
     see.exactly("SameSite", seen.get("__Host-sessionid", {}).get("samesite"), "lax")
+
+
+@probe("APP-007", touches=("settings: session httponly",), spoils=("APP-015", "BLD-021"))
+def a_script_wants_to_see_the_session(host: Host) -> None:
+    patch_application(host, "settings.py", "SESSION_COOKIE_HTTPONLY = True", "SESSION_COOKIE_HTTPONLY = False")
 
 
 @control("AUTH-001")
@@ -119,3 +157,8 @@ def test_passwords_are_kept_with_argon2id(host: Host, see: Witness, expected: Ex
 def test_a_new_password_is_kept_with_argon2id(host: Host, see: Witness, expected: Expected) -> None:
     kept = {way for way in host.newcomer().password_hashes if way != "no password"}
     see.exactly("ways in which a new password is kept", kept, {expected["password_hash"]}, show=HASHES)
+
+
+@probe("AUTH-001", touches=("settings: hasher",), spoils=("BLD-021",))
+def djangos_default_hasher_comes_back(host: Host) -> None:
+    patch_application(host, "settings.py", "Argon2PasswordHasher", "PBKDF2PasswordHasher")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from verification.breaking import patch_application
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
@@ -29,7 +30,7 @@ def test_the_chain_holds(host: Host, see: Witness) -> None:
     see.exactly("exit status of audit_verify", said["status"], 0, show="sudo casemate audit_verify")
 
 
-@probe("X-13", touches=("grants",))
+@probe("X-13", touches=("audit grants",), spoils=("DB-003",))
 def root_rewrites_history(host: Host) -> None:
     host.sudo("mariadb <<'SQL'\nGRANT UPDATE, DELETE ON casemate_audit.event TO casemate_app@127.0.0.1;\nSQL")
 
@@ -49,3 +50,9 @@ def test_signing_in_leaves_events(host: Host, see: Witness, expected: Expected) 
     for action in expected["audit"]["events"]:
         added = newcomer.events_after.get(action, 0) - newcomer.events_before.get(action, 0)
         see.at_least(f"new events {action}", added, 1, show="sudo mariadb casemate_audit -e 'SELECT action, at FROM event'")
+
+
+@probe("AUD-001", touches=("services: sign-in",), spoils=("BLD-021",))
+def failed_attempts_are_too_noisy_for_the_log(host: Host) -> None:
+    event = "    record(Action.PASSWORD_CHECKED, actor=STRANGER, origin=origin, target=target, success=False)\n"
+    patch_application(host, "accounts/services.py", event, "")

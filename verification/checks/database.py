@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from verification.breaking import edit_mariadb
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
@@ -24,6 +25,11 @@ def test_the_server_is_the_mariadb_that_was_tested(host: Host, see: Witness, exp
     show = "sudo mariadb -Ne 'SELECT VERSION()'"
     see.exactly("product", "MariaDB" in version, True, show=show)
     see.exactly("series", ".".join(version.split(".")[:2]), expected["database"]["series"], show=show)
+
+
+@probe("DB-001", touches=("mariadb: version",))
+def the_server_passes_as_another_series(host: Host) -> None:
+    edit_mariadb(host, "[mariadbd]\n", "[mariadbd]\nversion = 12.3.2-MariaDB\n")
 
 
 @control("DB-003")
@@ -67,7 +73,7 @@ def test_only_verified_tls_with_the_own_certificate_gets_in(host: Host, see: Wit
     see.exactly("tls_version", set(variables["tls_version"].split(",")), set(expected["database"]["tls_versions"]))
 
 
-@probe("DB-004", touches=("account requirements",))
+@probe("DB-004", touches=("account requirements",), spoils=("DB-010", "DB-014"))
 def an_old_tool_without_a_certificate_is_let_in(host: Host) -> None:
     sql(host, alter_application("REQUIRE NONE"))
 
@@ -78,6 +84,11 @@ def test_the_database_port_is_on_loopback_only(host: Host, see: Witness) -> None
     see.exactly("addresses with port 3306", seen, {"127.0.0.1", "::1"}, show="sudo ss -Hltnp sport = :3306")
     for address, ports in host.outside["open_ports"].items():
         see.exactly(f"3306 answers on {address} from {host.witness}", 3306 in ports, False, show=f"nc -zvw2 {address} 3306")
+
+
+@probe("DB-009", touches=("mariadb: addresses",), spoils=("HOST-001",))
+def a_colleague_wants_to_connect_from_the_office(host: Host) -> None:
+    edit_mariadb(host, "bind_address = 127.0.0.1,::1", "bind_address = 0.0.0.0")
 
 
 @control("DB-010")

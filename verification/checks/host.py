@@ -46,7 +46,7 @@ for entry in json.load(sys.stdin)["nftables"]:
 """
 
 
-@probe("HOST-001", touches=("nftables: input",))
+@probe("HOST-001", touches=("nftables: input",), spoils=("HOST-002",))
 def the_firewall_is_opened_to_find_a_fault(host: Host) -> None:
     host.sudo(OPEN.replace("HOOK", "input"))
 
@@ -66,7 +66,7 @@ def test_ssh_takes_keys_only_and_only_from_where_it_may(host: Host, see: Witness
         see.exactly(key, seen[key], wanted if isinstance(wanted, list) else [str(wanted)], show=f"sudo sshd -T | grep -i {key}")
 
 
-@probe("HOST-002", touches=("sshd", "nftables: input"))
+@probe("HOST-002", touches=("sshd",))
 def passwords_are_allowed_for_a_contractor(host: Host) -> None:
     host.sudo(
         "sed -i -E 's/^(PasswordAuthentication|KbdInteractiveAuthentication) .*/\\1 yes/; "
@@ -83,6 +83,6 @@ def test_the_application_reaches_nothing_outside(host: Host, see: Witness) -> No
         see.exactly(f"a connection of {attempt}", answer, "no way out", show="sudo -u casemate nc -zvw2 GATEWAY 443")
 
 
-@probe("HOST-011", touches=("nftables: output",))
+@probe("HOST-011", touches=("nftables: output",), spoils=("HOST-001",))
 def everything_may_leave_for_a_download(host: Host) -> None:
     host.sudo(OPEN.replace("HOOK", "output"))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from verification.breaking import restart_application
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
@@ -18,7 +19,7 @@ def test_the_services_run_and_come_back(host: Host, see: Witness, expected: Expe
     see.exactly("units that failed", host.inside["failed_units"], expected["failed_units"], show="systemctl --failed")
 
 
-@probe("HOST-003", touches=("casemate.socket",))
+@probe("HOST-003", touches=("casemate.socket: at boot",))
 def the_socket_is_not_enabled_after_a_rescue(host: Host) -> None:
     host.sudo("systemctl disable casemate.socket 2>/dev/null")
 
@@ -44,10 +45,10 @@ def test_nobody_becomes_root_but_the_operators(host: Host, see: Witness, expecte
     see.exactly("users with a shell", shells, set(expected["users_with_shell"]), show="getent passwd")
 
 
-@probe("HOST-004", touches=("casemate.service",))
+@probe("HOST-004", touches=("casemate.service",), spoils=("HOST-003", "X-09"))
 def the_application_runs_as_root_so_that_it_works(host: Host) -> None:
     host.replace("/etc/systemd/system/casemate.service", "User=casemate\n", "User=root\n")
-    host.sudo("systemctl daemon-reload && systemctl restart casemate.service")
+    restart_application(host)
 
 
 @control("HOST-010")
@@ -66,7 +67,8 @@ def _is_ours(entry: dict[str, Any]) -> bool:
 def the_control_socket_is_opened_to_look_inside(host: Host) -> None:
     opened = 'control_socket_disable = False\ncontrol_socket = "/tmp/gunicorn.ctl"'
     host.replace("/etc/casemate/gunicorn.conf.py", "control_socket_disable = True", opened)
-    host.sudo("systemctl restart casemate.service && sleep 1")
+    restart_application(host)
+    host.sudo("sleep 1")
 
 
 @control("X-09")
@@ -79,7 +81,7 @@ def test_the_sandboxes_are_as_tight_as_they_were_proved(host: Host, see: Witness
 @probe("X-09", touches=("nginx.service",))
 def a_sandbox_is_loosened_to_find_a_fault(host: Host) -> None:
     host.sudo(
-        "sed -i -E 's/^(ProtectSystem|ProtectHome|PrivateDevices)=.*/\\1=no/; /^(SystemCallFilter|CapabilityBoundingSet)=/d' "
+        "sed -i -E 's/^(ProtectSystem|ProtectHome|PrivateDevices)=.*/\\1=no/; /^SystemCallFilter=/d' "
         "/etc/systemd/system/nginx.service.d/*.conf && systemctl daemon-reload && systemctl restart nginx"
     )
 
@@ -94,12 +96,13 @@ def test_secrets_are_nowhere_but_in_credentials(host: Host, see: Witness, expect
     see.exactly("variables in its environment", names - set(expected["environment"]), set(), show="sudo cat /proc/PID/environ")
 
 
-@probe("X-10", touches=("casemate.service",))
+@probe("X-10", touches=("application.env",))
 def a_password_goes_into_the_environment_file(host: Host) -> None:
     host.sudo(
         "value=$(cat /run/credentials/casemate.service/database-app-password) && "
-        "printf 'DATABASE_PASSWORD=%s\\n' \"$value\" >> /etc/casemate/application.env && systemctl restart casemate.service"
+        "printf 'DATABASE_PASSWORD=%s\\n' \"$value\" >> /etc/casemate/application.env"
     )
+    restart_application(host)
 
 
 @control("VAULT-003")

@@ -7,6 +7,8 @@ from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
 
+# name==version, perhaps for some platforms, and nothing but SHA-256 after it: pip takes whichever hash of an entry fits.
+PINNED = re.compile(r"[\w.\[\],-]+==[\w.+!-]+(?: *;[^\\\n]+)?(?:\s*\\\n\s+--hash=sha256:[0-9a-f]{64})+")
 LOCKS = ("requirements/controller.txt", "app/requirements/runtime.txt", "app/requirements/dev.txt")
 
 
@@ -14,7 +16,7 @@ LOCKS = ("requirements/controller.txt", "app/requirements/runtime.txt", "app/req
 def test_every_dependency_is_pinned_by_version_and_hash(repository: Path, see: Witness) -> None:
     for lock in LOCKS:
         entries = re.split(r"\n(?=\S)", re.sub(r"(?m)^\s*#.*\n?", "", (repository / lock).read_text()).strip())
-        loose = [entry.splitlines()[0] for entry in entries if not re.match(r"[\w.\[\],-]+==\S+.*--hash=sha256:[0-9a-f]{64}", entry, re.S)]
+        loose = [entry.splitlines()[0] for entry in entries if not PINNED.fullmatch(entry)]
         see.exactly(f"entries of {lock} without a version and a hash", loose, [], show=f"cat {lock}")
         see.at_least(f"entries of {lock}", len(entries), 5)
         see.exactly(f"addresses in {lock}", re.findall(r"https?://\S+", "\n".join(entries)), [], show=f"grep http {lock}")
@@ -25,10 +27,21 @@ def test_a_host_has_no_tools_to_build_with(host: Host, see: Witness) -> None:
     see.exactly("compilers and builders", host.inside["builders"], [], show="dpkg -l gcc make git; ls /opt/casemate/current/venv/bin")
 
 
+@probe("BLD-020", touches=("release: tools",), spoils=("BLD-021",))
+def pip_is_brought_back_to_add_a_package_by_hand(host: Host) -> None:
+    host.sudo("/opt/casemate/current/venv/bin/python -m ensurepip --default-pip >/dev/null 2>&1")
+
+
 @control("BLD-021")
 def test_what_runs_is_what_was_signed(host: Host, see: Witness) -> None:
     release = host.inside["release"]
     see.exactly("files that differ from the release", release["altered"], [], show="sudo cat /opt/casemate/current/manifest.json")
+    see.exactly(
+        "packages in it",
+        set(release["packages"]),
+        set(release["named"]),
+        show="sudo jq .components[].purl /opt/casemate/current/sbom.cdx.json",
+    )
     see.exactly("folder of the version", release["folder"], release["version"], show="readlink /opt/casemate/current")
     see.exactly("files that somebody but root may write", host.inside["release_owners"], [], show="sudo find /opt/casemate -perm /022")
 

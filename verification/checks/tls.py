@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from verification.breaking import edit_nginx
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
@@ -29,8 +30,8 @@ def test_the_certificate_is_valid_for_this_site(host: Host, see: Witness, declar
         see.exactly("a client that does not trust our authority", stranger.split(":")[0], "refused", show=show)
 
 
-# With this one no other check gets an answer over TLS, so it runs without the other probes of nginx.
-@probe("TLS-001", touches=("nginx: default server", "nginx: hsts", "nginx: headers", "nginx: static", "nginx: tls"))
+# With this one no other check gets an answer over TLS.
+@probe("TLS-001", touches=("edge certificate",), spoils=("WEB", "APP", "AUTH", "AUD", "TLS-002"))
 def the_certificate_is_replaced_by_a_self_signed_one(host: Host) -> None:
     host.sudo(
         "cd /etc/casemate/pki/edge && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=snake-oil "
@@ -64,3 +65,8 @@ def test_recorded_traffic_stays_secret_from_quantum_computers(host: Host, see: W
     show = f"openssl s_client -connect {host.site}:443 -groups X25519MLKEM768 (OpenSSL 3.5)"
     see.exactly("group that is taken by itself", groups["preferred"], "X25519MLKEM768", show=show)
     see.exactly("groups that are accepted", set(groups["accepted"]), set(expected["tls"]["groups"]), show=show)
+
+
+@probe("X-24", touches=("nginx: groups",))
+def an_old_list_of_curves_is_pasted(host: Host) -> None:
+    edit_nginx(host, "ssl_ecdh_curve X25519MLKEM768:", "ssl_ecdh_curve ")

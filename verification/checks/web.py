@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from verification.breaking import edit_nginx, patch_application, restart_application
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
@@ -61,7 +62,7 @@ def test_plain_http_is_only_a_permanent_redirect(host: Host, see: Witness, decla
     see.exactly("location", location, [f"https://{declared['site_name']}/x?y=1"], show=show)
 
 
-@probe("WEB-001", touches=("nginx: port 80",))
+@probe("WEB-001", touches=("nginx: port 80",), spoils=("WEB-031",))
 def somebody_serves_the_site_in_clear_for_a_quick_test(host: Host) -> None:
     host.sudo(
         f"grep -rlE 'return 30[18] https' {POLICY} | xargs sed -i -E 's/return 30[18] https[^;]*/return 200 \"in clear\"/' "
@@ -82,6 +83,13 @@ def test_only_nginx_answers_and_the_application_has_no_port(host: Host, see: Wit
     see.at_least("processes of casemate.service", len(application), 1, show="systemctl status casemate")
     ports = [entry["port"] for entry in listeners if {"gunicorn", "python3", "python3.13", "python"} & {*entry["programs"]}]
     see.exactly("ports that the application listens on", ports, [], show="sudo ss -Hltunp | grep -E 'gunicorn|python'")
+
+
+@probe("WEB-002", touches=("casemate.socket: addresses",), spoils=("HOST-001", "HOST-010"))
+def the_application_gets_a_port_for_a_load_test(host: Host) -> None:
+    host.replace("/etc/systemd/system/casemate.socket", "[Socket]\n", "[Socket]\nListenStream=8000\n")
+    host.sudo("systemctl daemon-reload && systemctl stop casemate.service && systemctl restart casemate.socket")
+    restart_application(host)
 
 
 @control("WEB-003")
@@ -112,10 +120,16 @@ def test_only_scripts_with_this_answers_nonce_run(host: Host, see: Witness) -> N
         see.at_least(f"sources that are named for scripts, be it 'none' ({kind})", len(script), 1)
         other = [s for s in script if not s.startswith("'") and s not in unsafe]
         see.exactly(f"other origins that may send scripts ({kind})", other, [])
-    see.exactly("nonces that came twice", sorted({nonce for nonce in nonces if nonces.count(nonce) > 1}), [])
+    if nonces:  # Django names none where the page has no script
+        see.exactly("nonces that came twice", sorted({nonce for nonce in nonces if nonces.count(nonce) > 1}), [])
     body = host.outside["answers"]["page"]["body"]
     without = re.findall(r"<script(?![^>]*\b(?:src|nonce)=)[^>]*>|\son[a-z]+=[\"']", body)
     see.exactly("inline scripts without a nonce in the page", without, [], show="GET /sign-in/")
+
+
+@probe("WEB-008", touches=("settings: script-src",), spoils=("BLD-021",))
+def inline_scripts_are_allowed_for_a_widget(host: Host) -> None:
+    patch_application(host, "settings.py", '"script-src": [CSP.NONCE]', '"script-src": [CSP.NONCE, CSP.UNSAFE_INLINE]')
 
 
 @control("WEB-013")
@@ -124,7 +138,12 @@ def test_plugins_bases_and_foreign_forms_are_denied(host: Host, see: Witness, ex
         seen = the_policy(host, see, kind)
         for name, allowed in expected["csp"].items():
             inherited = seen.get("default-src") if name.endswith("-src") else None  # base-uri and form-action inherit nothing
-            see.exactly(f"{name} on: {kind}", seen.get(name, inherited), allowed)
+            see.exactly(f"{name} on: {kind}", seen.get(name, inherited or ["not set"]), allowed)
+
+
+@probe("WEB-013", touches=("settings: base-uri",), spoils=("BLD-021",))
+def a_directive_is_lost_in_a_merge(host: Host) -> None:
+    patch_application(host, "settings.py", '    "base-uri": [CSP.NONE],\n', "")
 
 
 @control("WEB-014")
@@ -133,6 +152,11 @@ def test_no_answer_may_be_framed(host: Host, see: Witness) -> None:
         policies = values(host, kind, "content-security-policy")
         framing = [directives(policy).get("frame-ancestors") for policy in policies]
         see.exactly(f"frame-ancestors on: {kind}", framing, [["'none'"]])
+
+
+@probe("WEB-014", touches=("nginx: frame-ancestors",))
+def the_status_page_wants_a_frame(host: Host) -> None:
+    edit_nginx(host, "frame-ancestors 'none'", "frame-ancestors 'self'")
 
 
 @control("WEB-019")
@@ -154,9 +178,19 @@ def test_no_browser_guesses_a_type(host: Host, see: Witness, expected: Expected)
     on_every_kind(host, see, "x-content-type-options", [expected["headers"]["x-content-type-options"]])
 
 
+@probe("WEB-020", touches=("nginx: nosniff",))
+def a_location_loses_the_header(host: Host) -> None:
+    edit_nginx(host, 'add_header X-Content-Type-Options "nosniff" always;', "")
+
+
 @control("WEB-021")
 def test_other_sites_learn_no_address_of_ours(host: Host, see: Witness, expected: Expected) -> None:
     on_every_kind(host, see, "referrer-policy", [expected["headers"]["referrer-policy"]])
+
+
+@probe("WEB-021", touches=("nginx: referrer",))
+def a_statistics_service_wants_to_know_the_page(host: Host) -> None:
+    edit_nginx(host, 'Referrer-Policy "same-origin"', 'Referrer-Policy "unsafe-url"')
 
 
 @control("WEB-022")
@@ -169,12 +203,22 @@ def test_pages_may_not_use_the_devices(host: Host, see: Witness, expected: Expec
         see.exactly(f"features that are not denied on: {kind}", missing, [])
 
 
+@probe("WEB-022", touches=("nginx: camera",))
+def the_camera_is_allowed_for_a_scanner(host: Host) -> None:
+    edit_nginx(host, "camera=()", "camera=*")
+
+
 @control("WEB-024")
 def test_no_header_names_a_feature_that_is_no_more(host: Host, see: Witness) -> None:
     policies = [policy for kind in KINDS for policy in values(host, kind, "permissions-policy")]
     see.at_least("answers with a permissions policy", len(policies), len(KINDS))
     see.exactly("answers that name interest-cohort", [p for p in policies if "interest-cohort" in p], [])
     see.exactly("X-XSS-Protection, which opens holes in old browsers", values(host, "page", "x-xss-protection"), [])
+
+
+@probe("WEB-024", touches=("nginx: dead feature",))
+def a_line_is_pasted_from_an_old_guide(host: Host) -> None:
+    edit_nginx(host, 'add_header Permissions-Policy "', 'add_header Permissions-Policy "interest-cohort=(), ')
 
 
 @control("WEB-028")
@@ -204,9 +248,20 @@ def test_nobody_passes_as_https_by_saying_so(host: Host, see: Witness, declared:
     see.one_of("status", answer["status"], (301, 308), show=show)
 
 
+@probe("WEB-031", touches=("nginx: who says https",))
+def a_balancer_is_believed_that_is_not_there(host: Host) -> None:
+    believing = 'if ($http_x_forwarded_proto = "https") { return 200 "as if over TLS"; }'
+    edit_nginx(host, "    return 308 ", f"    {believing}\n    return 308 ")
+
+
 @control("WEB-033")
 def test_hidden_files_and_inner_pages_are_not_there(host: Host, see: Witness) -> None:
     answers = host.outside["answers"]
     see.exactly("status of /.git/config", answers["a hidden file"]["status"], 404)
     see.exactly("status of /healthz", answers["health, from outside"]["status"], 404)
     see.exactly("version in the Server header", {v for k in KINDS for v in values(host, k, "server") if "/" in v}, set())
+
+
+@probe("WEB-033", touches=("nginx: health",))
+def the_health_page_is_opened_for_a_monitor(host: Host) -> None:
+    edit_nginx(host, "location = /healthz {", "location = /healthz { return 200 well;")

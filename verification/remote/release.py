@@ -3,7 +3,9 @@
 import base64
 import csv
 import hashlib
+import importlib.metadata
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,13 @@ def release(_parameters: Parameters) -> dict[str, Any]:
     current = CURRENT.resolve(strict=True)
     manifest = json.loads((current / "manifest.json").read_text())
     altered = [*_altered_static(current, manifest["files"]), *_altered_packages(current / "venv")]
-    return {"version": manifest["version"], "folder": current.name, "altered": sorted(altered)}
+    return {
+        "version": manifest["version"],
+        "folder": current.name,
+        "altered": sorted(altered),
+        "packages": sorted(_package(d.name, d.version) for d in importlib.metadata.distributions(path=[str(_site(current / "venv"))])),
+        "named": sorted(_named(json.loads((current / "sbom.cdx.json").read_text()))),
+    }
 
 
 @section
@@ -61,7 +69,7 @@ def _altered_static(current: Path, files: dict[str, str]) -> list[str]:
 
 def _altered_packages(venv: Path) -> list[str]:
     """Installed packages against their RECORD, whose wheel the signed requirements.txt pins by its hash."""
-    site = next((venv / "lib").glob("python3*/site-packages"))
+    site = _site(venv)
     recorded: set[Path] = set()
     altered = []
     for record in site.glob("*.dist-info/RECORD"):
@@ -76,6 +84,20 @@ def _altered_packages(venv: Path) -> list[str]:
                 altered.append(f"{path.relative_to(venv)}: changed")
     strangers = {path.resolve() for path in site.rglob("*.p*") if path.suffix in (".py", ".pth")} - recorded
     return altered + [f"{path.relative_to(venv)}: no package brought it" for path in strangers]
+
+
+def _named(bom: dict[str, Any]) -> list[str]:
+    """The packages that the release says it consists of, itself among them."""
+    return [_package(part["name"], part["version"]) for part in (bom["metadata"]["component"], *bom["components"])]
+
+
+def _package(name: str, version: str) -> str:
+    """As PEP 503 compares names."""
+    return f"{re.sub(r'[-_.]+', '-', name).lower()} {version}"
+
+
+def _site(venv: Path) -> Path:
+    return next((venv / "lib").glob("python3*/site-packages"))
 
 
 def _as_recorded(path: Path, venv: Path) -> bytes:

@@ -139,7 +139,10 @@ def plain_credentials(_parameters: Parameters) -> list[str]:
 
 @section
 def builders(_parameters: Parameters) -> list[str]:
-    return [name for name in ("cc", "gcc", "g++", "clang", "ld", "make", "git", "rustc") if shutil.which(name)]
+    """What could build a program or bring a package, in the system and beside the application."""
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/bin:/opt/casemate/current/venv/bin"
+    tools = ("cc", "gcc", "g++", "clang", "ld", "make", "cmake", "git", "rustc", "cargo", "go", "pip", "pip3", "uv")
+    return [name for name in tools if shutil.which(name, path=path)]
 
 
 def _mode(path: str) -> dict[str, str] | None:

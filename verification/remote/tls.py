@@ -49,7 +49,7 @@ def groups(parameters: Parameters) -> dict[str, Any]:
         known = _openssl("version").strip()
         return {"accepted": [], "preferred": "", "not_testable": f"{known} does not know X25519MLKEM768"}
     accepted = [name for name in GROUPS if "Cipher is TLS_" in _s_client(parameters, "-tls1_3", "-groups", name)]
-    preferred = re.search(r"Negotiated TLS1.3 group: (\S+)", _s_client(parameters, "-tls1_3"))
+    preferred = re.search(r"(?:Negotiated TLS1.3 group|(?:Server|Peer) Temp Key): ([^\s,]+)", _s_client(parameters, "-tls1_3"))
     return {"accepted": accepted, "preferred": preferred[1] if preferred else ""}
 
 

@@ -1,7 +1,7 @@
 """A stage on which checks play: a register, an inventory and a host of the test's own making, and no SSH."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class Stage(Session):
         self.observer = Observer("stage")
         self.hosts = [Host("stage", Connection("stage", ("nowhere.invalid",)), frozenset({"edge", "app", "db"}))]
 
-    def read(self) -> None:
+    def read(self, _sections: Collection[str] | None = None) -> None:
         self.hosts[0].witness = "stage"
 
 

@@ -1,14 +1,18 @@
 """The probe runner: which hosts it refuses, what goes into one batch, and what it calls proved."""
 
+import signal
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from verification import probing
+from verification.batches import Batch, batches
 from verification.host import Host
 from verification.inventory import Address, Inventory
 from verification.marks import Probe
-from verification.probing import Outcome, Trial, batches, choose
+from verification.mending import changed_tasks, ended_like_ctrl_c, not_interrupted
+from verification.probing import Campaign, Outcome
 from verification.runner import Run
 from verification.ssh import Connection, Ran
 from verification.tests.conftest import Stage, a_control, a_register, an_inventory
@@ -38,37 +42,38 @@ def test_a_host_without_the_mark_is_refused_by_name(monkeypatch: pytest.MonkeyPa
     assert len(asked) == 1, "nothing else was run on it"
 
 
-def test_probes_that_touch_one_thing_are_never_in_one_batch() -> None:
-    found = batches([a_probe("A-1", "nginx"), a_probe("B-1", "sshd"), a_probe("C-1", "nginx"), a_probe("A-1", "other")])
-    assert [sorted(batch.ids) for batch in found] == [["A-1", "B-1"], ["A-1", "C-1"]]
-
-
-def test_an_id_without_a_probe_is_said() -> None:
-    with pytest.raises(CannotRun, match="TST-001 has no probe yet"):
-        choose(a_register(), {}, frozenset({"TST-001"}))
-    with pytest.raises(CannotRun, match="TST-404 is not in the register"):
-        choose(a_register(), {}, frozenset({"TST-404"}))
-
-
 SEEN = Observation("ports", State.FAIL, [3306], [], reason="ports: not expected: 3306")
 UNSEEN = Observation("ports", State.FAIL, reason="could not be observed")
 
 
-def trial(monkeypatch: pytest.MonkeyPatch, *stages: Observation | None, changed: tuple[int, int] = (1, 0), failure: str = "") -> Outcome:
-    """Plays one probe: what the check sees at each stage (nothing: it passes), and how much each converge changed."""
-    seen, converges = iter(stages), iter(changed)
+def campaign(
+    monkeypatch: pytest.MonkeyPatch, looks: list[dict[str, Observation]], changed: list[int], failure: str = "", *probes: Probe
+) -> tuple[Campaign, list[str]]:
+    """Plays probes: what is seen at each look (a control that is not named passes), and how much each converge changed."""
+    seen, converges, said = iter(looks), iter(changed), list[str]()
+    probes = probes or (a_probe("TST-001", "nginx"),)
 
-    def verify(*_: Any, **__: Any) -> Run:
-        observation = next(seen)
+    def verify(*_: Any, only: frozenset[str] | None = None, **__: Any) -> Run:
+        red = next(seen, {})
         run = Run.__new__(Run)
-        run.results = [Result("TST-001", "stage", [observation or Observation("ports", State.PASS, [], [])])]
+        run.sections = {}
+        ids = only or {probe.control for probe in probes}
+        run.results = [Result(i, "stage", [red.get(i) or Observation("ports", State.PASS, [], [])]) for i in ids]
         return run
 
     monkeypatch.setattr(probing, "verify", verify)
-    monkeypatch.setattr(probing, "converge", lambda *_: (["nginx : Write the configuration"] * next(converges), failure))
+    monkeypatch.setattr(probing, "converge", lambda *_: (["nginx : Write the configuration"] * next(converges, 0), failure))
     stage = Stage(an_inventory())
-    batch = batches([a_probe("TST-001", "nginx")])[0]
-    (outcome,) = Trial(stage, a_register(a_control()), stage.hosts[0], batch, lambda _: None).outcomes()
+    controls = a_register(*(a_control(probe.control) for probe in probes))
+    return Campaign(stage, controls, stage.hosts[0], said.append), said
+
+
+def trial(monkeypatch: pytest.MonkeyPatch, *stages: Observation | None, changed: tuple[int, int] = (1, 0), failure: str = "") -> Outcome:
+    """One probe, alone: what is seen before, when it is broken, when it is mended."""
+    looks: list[dict[str, Observation]] = [{}, *({"TST-001": seen} if seen else {} for seen in stages)]
+    played, _said = campaign(monkeypatch, looks, [*changed], failure)
+    played.run(batches([a_probe("TST-001", "nginx")]))
+    (outcome,) = played.outcomes
     return outcome
 
 
@@ -117,4 +122,38 @@ RUNNING HANDLER [nginx : Reload] ***
 changed: [casemate]
 casemate : ok=3 changed=2
 """
-    assert probing.changed_tasks(output) == ["nginx : Write the [whole] configuration", "nginx : Reload"]
+    assert changed_tasks(output) == ["nginx : Write the [whole] configuration", "nginx : Reload"]
+
+
+def test_a_control_that_another_probe_broke_before_its_turn_comes_again_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = (a_probe("TST-001", "nginx"), a_probe("TST-002", "sshd"))
+    looks: list[dict[str, Observation]] = [{}, {}, {"TST-001": SEEN, "TST-002": SEEN}, {}, {}, {"TST-002": SEEN}, {}, {}]
+    played, said = campaign(monkeypatch, looks, [1, 0, 1, 0], "", *both)
+    played.run(batches(both))
+    assert [(o.probe.control, o.proved) for o in played.outcomes] == [("TST-001", True), ("TST-002", True)]
+    assert any("comes again, alone: red before its own turn, after TST-001" in line for line in said)
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt, CannotRun("the host is gone"), RuntimeError("a mistake in a probe")])
+def test_whatever_ends_the_run_the_host_is_mended_and_that_is_said(monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
+    played, said = campaign(monkeypatch, [{}, {}, {}], [3])
+    monkeypatch.setattr(played, "look", Mock(side_effect=[played.look(), played.look(), problem, played.look()]))
+    with pytest.raises(problem if isinstance(problem, type) else type(problem)):
+        played.run([Batch([Probe("TST-001", nothing, frozenset({"nginx"}))])])
+    assert "  converge of everything: changed=3 in 0 s" in said
+    assert said[-1] == "stage is left as it was found: 1 of 1 controls pass"
+
+
+def test_a_host_that_could_not_be_mended_is_named_with_what_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    played, said = campaign(monkeypatch, [{}, {}, {"TST-001": SEEN}, {"TST-001": SEEN}, {"TST-001": SEEN}], [1, 0, 0], "fatal: no")
+    played.run(batches([a_probe("TST-001", "nginx")]))
+    assert (played.proved, played.left_worse) == (False, ["TST-001"])
+    assert said[-1].startswith("stage IS STILL BROKEN, in TST-001: ports: not expected: 3306. To put it right: make converge")
+
+
+def test_nothing_interrupts_the_mending(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ended_like_ctrl_c(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    with not_interrupted():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.raise_signal(number)

@@ -15,8 +15,13 @@ def test_the_register_is_sound_and_every_implemented_control_has_a_check() -> No
     controls, marked = register.load(), marks.load()
     assert [c.id for c in controls.values() if c.implemented and not marked.checks.get(c.id)] == []
     assert sorted({*marked.checks, *marked.probes} - controls.keys()) == []
-    assert sum(control.implemented for control in controls.values()) >= 28
-    assert sum(bool(marked.probes.get(identifier)) for identifier in controls) >= 10
+    assert sum(control.implemented for control in controls.values()) >= 47
+
+
+def test_every_implemented_control_of_a_host_has_a_probe() -> None:
+    """BLD-009 is about this repository, which no host shows: verification/tests/test_doubt.py breaks its locks."""
+    probes = marks.load().probes
+    assert [c.id for c in register.load().values() if c.implemented and not probes.get(c.id)] == ["BLD-009"]
 
 
 def test_every_probe_can_be_mended_by_a_role_and_has_a_thing_that_it_touches() -> None:

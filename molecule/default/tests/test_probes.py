@@ -17,6 +17,12 @@ def test_every_break_turns_its_check_red_and_is_mended() -> None:
     assert probed.returncode == 0, probed.stdout + probed.stderr
 
 
+def test_no_observation_is_one_that_cannot_fail() -> None:
+    """Each fact that a check reads is altered in memory, one at a time: a check that does not notice looks at nothing."""
+    doubted = run_here(["casemate", "doubt", "--inventory", INVENTORY, "--host", "casemate"])
+    assert doubted.returncode == 0, doubted.stdout + doubted.stderr
+
+
 @pytest.fixture
 def host_that_somebody_needs(on_host: Shell) -> Iterator[None]:
     """The throwaway host without the mark that it may be broken."""

@@ -1,0 +1,86 @@
+"""Which probes run, and together with which others: by name, all of them, or a sample that another day continues."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from graphlib import CycleError, TopologicalSorter
+
+from verification.marks import Probe
+from verification.register import Register
+from verification.words import CannotRun
+
+# One of each role, in each sample: base, pki, sshd, firewall, mariadb, application, nginx.
+CORE = ("VAULT-003", "TLS-001", "HOST-002", "HOST-001", "DB-003", "APP-009", "WEB-003")
+
+
+@dataclass
+class Batch:
+    """Probes that do not touch one another: one converge mends them all."""
+
+    probes: list[Probe] = field(default_factory=list)
+
+    @property
+    def touched(self) -> frozenset[str]:
+        return frozenset[str]().union(*(probe.touches for probe in self.probes))
+
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(probe.control for probe in self.probes)
+
+    def takes(self, probe: Probe) -> bool:
+        """Whether this probe may join: it touches nothing that another one does, and an order is left for all of them."""
+        if self.touched & probe.touches or probe.control in self.ids:
+            return False
+        try:
+            in_order([*self.probes, probe])
+        except CycleError:
+            return False
+        return True
+
+
+def batches(probes: Iterable[Probe]) -> list[Batch]:
+    """As few batches as a first fit finds, each in the order in which no probe spoils one that comes after it."""
+    found: list[Batch] = []
+    for probe in probes:
+        batch = next((b for b in found if b.takes(probe)), None)
+        if batch is None:
+            found.append(batch := Batch())
+        batch.probes.append(probe)
+    for batch in found:
+        batch.probes = in_order(batch.probes)
+    return found
+
+
+def in_order(probes: list[Probe]) -> list[Probe]:
+    """Whoever spoils a control comes after the probe of that control. Raises CycleError where two spoil each other."""
+    before = {probe: [other for other in probes if other is not probe and spoils(probe, other.control)] for probe in probes}
+    return list(TopologicalSorter(before).static_order())
+
+
+def spoils(probe: Probe, control: str) -> bool:
+    """Whether a probe says that it breaks this control of another probe too."""
+    return control in probe.spoils or control.rpartition("-")[0] in probe.spoils
+
+
+def choose(controls: Register, probes: dict[str, list[Probe]], wanted: frozenset[str]) -> list[Probe]:
+    """The probes of these ids, or all. Raises CannotRun for one that is not known or has none."""
+    for identifier in sorted(wanted):
+        if identifier not in controls:
+            raise CannotRun(f"{identifier} is not in the register")
+        if not probes.get(identifier):
+            raise CannotRun(f"{identifier} has no probe yet")
+    return [
+        probe
+        for identifier, found in sorted(probes.items())
+        if identifier in controls and (not wanted or identifier in wanted)
+        for probe in found
+    ]
+
+
+def sample(probes: dict[str, list[Probe]], size: int, today: date) -> frozenset[str]:
+    """The core, and `size` others: which ones, the day says, and no other comes twice before each came once."""
+    others = sorted(identifier for identifier, found in probes.items() if found and identifier not in CORE)
+    random.Random(0).shuffle(others)  # noqa: S311 (the same order each day, with the areas mixed)
+    start = today.toordinal() * size
+    return frozenset(CORE) | {others[(start + step) % len(others)] for step in range(min(size, len(others)))}

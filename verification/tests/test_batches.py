@@ -1,0 +1,83 @@
+"""Which probes run together, in which order, and what a sample holds."""
+
+from datetime import date, timedelta
+
+import pytest
+import yaml
+
+from verification import marks, register
+from verification.batches import CORE, batches, choose, in_order, sample, spoils
+from verification.host import Host
+from verification.inventory import ROOT
+from verification.marks import Probe
+from verification.tests.conftest import a_register
+from verification.words import CannotRun
+
+
+def nothing(_host: Host) -> None:
+    """A probe that breaks nothing."""
+
+
+def a_probe(identifier: str, *touches: str, spoils: tuple[str, ...] = ()) -> Probe:
+    return Probe(identifier, nothing, frozenset(touches), frozenset(spoils))
+
+
+def names(probes: list[Probe]) -> list[str]:
+    return [probe.control for probe in probes]
+
+
+def test_probes_that_touch_one_thing_are_never_in_one_batch() -> None:
+    found = batches([a_probe("A-1", "nginx"), a_probe("B-1", "sshd"), a_probe("C-1", "nginx"), a_probe("A-1", "other")])
+    assert [sorted(batch.ids) for batch in found] == [["A-1", "B-1"], ["A-1", "C-1"]]
+
+
+def test_who_spoils_a_control_comes_after_its_probe() -> None:
+    (batch,) = batches([a_probe("A-1", "a", spoils=("B-1", "C")), a_probe("B-1", "b"), a_probe("C-2", "c", spoils=("B-1",))])
+    assert names(batch.probes) == ["B-1", "C-2", "A-1"]
+
+
+def test_two_that_spoil_each_other_are_never_in_one_batch() -> None:
+    found = batches([a_probe("A-1", "a", spoils=("B-1",)), a_probe("B-1", "b", spoils=("A-1",))])
+    assert [names(batch.probes) for batch in found] == [["A-1"], ["B-1"]]
+
+
+def test_all_probes_that_there_are_find_an_order() -> None:
+    everything = choose(register.load(), marks.load().probes, frozenset())
+    for batch in batches(everything):
+        for place, probe in enumerate(batch.probes):
+            assert [later.control for later in batch.probes[place + 1 :] if spoils(probe, later.control)] == []
+        assert in_order(batch.probes) == batch.probes
+    assert len(batches(everything)) <= 2
+
+
+def test_what_a_probe_spoils_is_known() -> None:
+    controls = register.load()
+    areas = {control.area for control in controls.values()}
+    for probe in choose(controls, marks.load().probes, frozenset()):
+        assert sorted(probe.spoils - controls.keys() - areas) == [], probe.sentence
+
+
+def test_an_id_without_a_probe_is_said() -> None:
+    with pytest.raises(CannotRun, match="TST-001 has no probe yet"):
+        choose(a_register(), {}, frozenset({"TST-001"}))
+    with pytest.raises(CannotRun, match="TST-404 is not in the register"):
+        choose(a_register(), {}, frozenset({"TST-404"}))
+
+
+def test_the_core_has_one_of_each_role() -> None:
+    controls = register.load()
+    plays = yaml.safe_load((ROOT / "ansible" / "site.yml").read_text())
+    roles = {task["tags"] for task in plays[1]["tasks"]}
+    assert roles <= {tag for identifier in CORE for tag in controls[identifier].tags}
+    assert all(marks.load().probes.get(identifier) for identifier in CORE)
+
+
+def test_a_sample_is_the_same_all_day_and_every_probe_has_its_day() -> None:
+    probes = marks.load().probes
+    today = date(2026, 11, 22)
+    assert sample(probes, 4, today) == sample(probes, 4, today)
+    assert len(sample(probes, 4, today)) == len(CORE) + 4
+    assert sample(probes, 0, today) == frozenset(CORE)
+    days = -(-(len(probes) - len(CORE)) // 4)
+    seen = frozenset[str]().union(*(sample(probes, 4, today + timedelta(days=day)) for day in range(days)))
+    assert seen == {identifier for identifier, found in probes.items() if found}
