@@ -13,7 +13,7 @@ help: ## this list
 up: ## a hardened Debian 13 host on this machine, with the application on it, verified
 	@bin/up
 
-down: ## remove the lab's hosts and their data (YES=1 where an organisation lives there); caches stay
+down: ## remove the hosts of make up and their data (YES=1 where an organisation lives there); caches stay
 	@bin/down
 
 converge: tools ## run ansible/site.yml again, whole or in part [TAGS=nginx] [INVENTORY=…] [LIMIT=…]
@@ -40,7 +40,7 @@ lint: tools ## ruff, mypy, djade, ansible-lint, yamllint, shellcheck
 ssh: ## a shell on the host of make up
 	@ssh -F .lab/ssh_config casemate
 
-clean: down ## down, and the caches, the artefacts, the evidence and the tools too
+clean: down ## down, and the hosts of the tests, caches, artefacts, evidence and tools
 	@bin/clean
 
 tools:

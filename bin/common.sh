@@ -30,6 +30,12 @@ only_one() {
     echo "$$" >&9
 }
 
+# One at a time too, but a second waits its turn: the work is the same for both.
+in_turn() {
+    exec 8>>"/run/lock/casemate-$1"
+    flock 8
+}
+
 need_packages() {
     local missing=() package
     for package in "$@"; do
@@ -39,7 +45,7 @@ need_packages() {
     say "Installing the Debian packages ${missing[*]}"
     local log
     log=$(mktemp)
-    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 9>&- ||
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 8>&- 9>&- ||
         { tail -n 5 "$log" >&2; refuse "apt could not install ${missing[*]} (above: its words). Check the network and the sources, or install them yourself."; }
     rm -f "$log"
 }
@@ -59,5 +65,5 @@ give_back() {
 lab() {
     local name=$1 network=$2 state=$3
     shift 3
-    ansible-playbook ansible/lab.yml -i localhost, -e "lab_name=$name lab_network=$network lab_state_dir=$state" "$@" 9>&-
+    ansible-playbook ansible/lab.yml -i localhost, -e "lab_name=$name lab_network=$network lab_state_dir=$state" "$@" 8>&- 9>&-
 }
