@@ -183,8 +183,10 @@ class Machine:
     def _booted(self) -> bool:
         """Whether the host's own systemd says that it is up (degraded is up, too: a unit may fail on a lab host)."""
         nspawn = self.pid()
-        children = Path(f"/proc/{nspawn}/task/{nspawn}/children")
-        leader = children.read_text().split() if children.exists() else []
+        try:
+            leader = Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split()
+        except OSError:
+            return False
         if not leader:
             return False
         state = subprocess.run(
@@ -202,14 +204,15 @@ class Machine:
         SSH is asked only once the boot is over: before that it refuses everyone, counts each refusal against the address
         that it came from (PerSourcePenalties), and would then refuse the controller for minutes.
         """
-        end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end and self.pid():
+        started = time.monotonic()
+        # A process that is just being replaced by another program has no command line for a moment: once is not gone.
+        while (waited := time.monotonic() - started) < START_SECONDS and (self.pid() or waited < 2):
             if self._booted() and _answers("ssh", "-F", str(ssh_config), "-o", "ConnectTimeout=5", self.name, "true"):
                 return
             time.sleep(0.3)
         console = self.dir / "console.log"
         tail = console.read_text(errors="replace")[-800:] if console.exists() else f"see journalctl -u {self.unit}"
-        raise LabError(f"the lab host {self.name} did not answer over SSH within {START_SECONDS} s. Its console: {tail}")
+        raise LabError(f"the lab host {self.name} did not answer over SSH ({waited:.0f} s). Its console: {tail}")
 
 
 def _answers(*command: str) -> bool:
