@@ -53,7 +53,9 @@ class Machine:
         self.complete.write_text(self._made_of(rootfs, binds))
 
     def _made_of(self, rootfs: Path, binds: list[str]) -> str:
-        return "\n".join((str(rootfs), self.network.prefix, *binds, ""))
+        # A directory that was removed and made again has the same name, and a running host still sees the old one.
+        sources = (f"{bind} {Path(bind.partition(':')[0]).stat().st_ino}" for bind in binds)
+        return "\n".join((str(rootfs), self.network.prefix, *sources, ""))
 
     def pid(self) -> int | None:
         """The process id of the container's systemd-nspawn, or None where it does not run."""
