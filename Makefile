@@ -25,10 +25,10 @@ verify: tools ## check every control on the real host [INVENTORY=…] [LIMIT=…
 probe: ## break a throwaway host on purpose and see the checks fail [ID=DB-003] [HOST=…]
 	@bin/probe
 
-test: ## all tests that a change must pass (about 20 minutes)
+test: ## all tests that a change must pass (about 15 minutes)
 	@bin/test
 
-test-full: ## test, with every probe and bench
+test-full: ## test, with every probe instead of a sample
 	@bin/test --full
 
 app-test: ## the application's tests in a lab host [ARGS="-k totp"]
