@@ -129,7 +129,8 @@ class Machine:
         self._mount(rootfs)
         self.network.attach(self.name, self.number)
         nspawn = [
-            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={self.root}", f"--machine={self.name}",
+            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={self.root}", f"--machine={self.unit}",
+            f"--hostname={self.name}",
             f"--network-namespace-path=/run/netns/{self.network.namespace(self.name)}", f"--capability={CAPABILITIES}",
             *(f"--bind={bind}" for bind in binds), "--boot",
         ]  # fmt: skip
@@ -167,7 +168,8 @@ class Machine:
         for group in (UNIFIED / self.unit, Path("/sys/fs/cgroup") / self.unit):
             if group.is_dir():
                 _empty_group(group)
-        for mount in (self.root,):
+        # systemd 257 mounts this under the container's name, and refuses to start one while a killed one's is left.
+        for mount in (self.root, Path("/run/systemd/nspawn/unix-export") / self.unit):
             while mount.is_mount():
                 run("umount", "--recursive", "--lazy", str(mount))
 
@@ -184,15 +186,11 @@ class Machine:
 
     def _booted(self) -> bool:
         """Whether the host's own systemd says that it is up (degraded is up, too: a unit may fail on a lab host)."""
-        nspawn = self.pid()
-        try:
-            leader = Path(f"/proc/{nspawn}/task/{nspawn}/children").read_text().split()
-        except OSError:
-            return False
-        if not leader:
+        leader = _first_process_below(self.pid())
+        if leader is None:
             return False
         state = subprocess.run(
-            ["nsenter", "--target", leader[0], "--all", "systemctl", "is-system-running"], capture_output=True, text=True, check=False
+            ["nsenter", "--target", str(leader), "--all", "systemctl", "is-system-running"], capture_output=True, text=True, check=False
         )
         return state.stdout.strip() in {"running", "degraded"}
 
@@ -215,6 +213,20 @@ class Machine:
         console = self.dir / "console.log"
         tail = console.read_text(errors="replace")[-800:] if console.exists() else f"see journalctl -u {self.unit}"
         raise LabError(f"the lab host {self.name} did not answer over SSH ({waited:.0f} s). Its console: {tail}")
+
+
+def _first_process_below(pid: int | None) -> int | None:
+    """The process that is number 1 of a container: a child of systemd-nspawn, or, by its version, a child's child."""
+    waiting = [pid] if pid else []
+    for current in waiting:
+        try:
+            status = Path(f"/proc/{current}/status").read_text()
+            waiting += map(int, Path(f"/proc/{current}/task/{current}/children").read_text().split())
+        except OSError:
+            continue
+        if any(line.startswith("NSpid:") and line.split()[2:][-1:] == ["1"] for line in status.splitlines()):
+            return current
+    return None
 
 
 def _answers(*command: str) -> bool:
