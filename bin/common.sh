@@ -9,6 +9,12 @@ export ANSIBLE_CONFIG="$PWD/ansible/ansible.cfg"
 ANSIBLE_HOME="$PWD/.lab/ansible-$(id -u)"
 export ANSIBLE_HOME
 
+# The first two numbers of the labs' networks. Another pair gives a second checkout labs of its own beside the first one's.
+export CASEMATE_NETWORKS=${CASEMATE_NETWORKS:-10.77}
+[[ $CASEMATE_NETWORKS =~ ^10\.[1-9][0-9]$ ]] || { echo "casemate: CASEMATE_NETWORKS is '$CASEMATE_NETWORKS'; it is 10.10 to 10.99, as in 10.78." >&2; exit 2; }
+own=-${CASEMATE_NETWORKS//./-}
+[ "$own" != -10-77 ] || own=
+
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
 refuse() {
     printf 'casemate: %s\n' "$*" >&2
@@ -19,20 +25,20 @@ refuse() {
 need_root() {
     [ "$(id -u)" = 0 ] && return
     command -v sudo >/dev/null || refuse "this needs root (mounts, network namespaces, Debian packages) and there is no sudo here. Run it as root."
-    exec sudo --preserve-env=CASEMATE_MIRROR,XDG_CACHE_HOME,PYTHON,INVENTORY,TAGS,YES,ARGS,CI "$0" "$@"
+    exec sudo --preserve-env=CASEMATE_MIRROR,CASEMATE_NETWORKS,XDG_CACHE_HOME,PYTHON,INVENTORY,TAGS,YES,ARGS,CI "$0" "$@"
 }
 
 # One run of a kind at a time: a second would break the first's host under its hands.
 only_one() {
-    exec 9>>"/run/lock/casemate-$1"
-    flock --nonblock 9 || refuse "another \`make $1\` is running here (process $(cat "/run/lock/casemate-$1")); wait until it has finished, or end it."
-    : >"/run/lock/casemate-$1"
+    exec 9>>"/run/lock/casemate-$1$own"
+    flock --nonblock 9 || refuse "another \`make $1\` is running here (process $(cat "/run/lock/casemate-$1$own")); wait until it has finished, or end it."
+    : >"/run/lock/casemate-$1$own"
     echo "$$" >&9
 }
 
 # One at a time too, but a second waits its turn: the work is the same for both.
 in_turn() {
-    exec 8>>"/run/lock/casemate-$1"
+    exec 8>>"/run/lock/casemate-$1$own"
     flock 8
 }
 
@@ -61,9 +67,11 @@ give_back() {
     done
 }
 
-# lab NAME NETWORK STATE ANSIBLE-ARGUMENT…: make (or, with lab_present=false, remove) a lab
+declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3)
+# lab NAME STATE ANSIBLE-ARGUMENT…: make (or, with lab_present=false, remove) a lab
 lab() {
-    local name=$1 network=$2 state=$3
-    shift 3
-    ansible-playbook ansible/lab.yml -i localhost, -e "lab_name=$name lab_network=$network lab_state_dir=$state" "$@" 8>&- 9>&-
+    local name=$1 state=$2
+    shift 2
+    ansible-playbook ansible/lab.yml -i localhost, -e "lab_name=$name lab_network=$CASEMATE_NETWORKS.${third[$name]} lab_state_dir=$state" "$@" 8>&- 9>&-
 }
+remove_lab() { python3 roles/lab/files/lab.py destroy --lab "$1" --network "$CASEMATE_NETWORKS.${third[$1]}" --state "$2" 8>&- 9>&-; }

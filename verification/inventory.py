@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.meta
 import yaml
 
 from verification.words import CannotRun, Waiver
@@ -138,20 +139,23 @@ def _waivers(declared: dict[str, Any]) -> tuple[Waiver, ...]:
     return tuple(waivers)
 
 
-def render(value: Any, variables: dict[str, Any]) -> Any:
-    """A value with its templates filled in, as far as an inventory's plain variables need it (text, `split`)."""
+def render(value: Any, variables: dict[str, Any], depth: int = 0) -> Any:
+    """A value with its templates filled in, as far as an inventory's plain variables need it (text, `split`, the environment)."""
     if isinstance(value, list):
-        return [render(item, variables) for item in value]
+        return [render(item, variables, depth) for item in value]
     if isinstance(value, dict):
-        return {key: render(item, variables) for key, item in value.items()}
+        return {key: render(item, variables, depth) for key, item in value.items()}
+    if not (isinstance(value, str) and "{{" in value):
+        return value
+    if depth > 8:
+        raise CannotRun(f"the inventory's value {value!r} names itself")
     # What is rendered is a path, a name or an address for SSH, never a page: there is nothing to escape for.
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
     environment.filters["split"] = lambda text, by=None: text.split(by)
-    for _ in range(8):  # a template may name a variable that is one itself
-        if not (isinstance(value, str) and "{{" in value):
-            return value
-        try:
-            value = environment.from_string(value).render(variables)
-        except jinja2.TemplateError as error:
-            raise CannotRun(f"the inventory's value {value!r} cannot be filled in: {error}") from error
-    raise CannotRun(f"the inventory's value {value!r} names itself")
+    environment.globals["lookup"] = lambda kind, name: os.environ.get(name, "") if kind == "ansible.builtin.env" else None
+    try:
+        named = jinja2.meta.find_undeclared_variables(environment.parse(value))
+        known = {name: render(variables[name], variables, depth + 1) for name in named if name in variables}
+        return environment.from_string(value).render(known)
+    except jinja2.TemplateError as error:
+        raise CannotRun(f"the inventory's value {value!r} cannot be filled in: {error}") from error

@@ -123,7 +123,12 @@ def test_a_deviation_must_say_who_answers_for_it() -> None:
 
 
 def test_templates_of_an_inventory_are_filled_in() -> None:
-    variables = {"lab_network": "10.77.9", "lab_network6": "fd77:0:0:{{ lab_network | split('.') | last }}"}
+    variables = {
+        "lab_network": "{{ lookup('ansible.builtin.env', 'NOT_SET_ANYWHERE') or '10.77' }}.9",
+        "lab_network6": "fd{{ lab_network.split('.')[1] }}:0:0:{{ lab_network | split('.') | last }}",
+    }
     assert inventory.render(["{{ lab_network6 }}::10"], variables) == ["fd77:0:0:9::10"]
+    with pytest.raises(CannotRun, match="names itself"):
+        inventory.render("{{ round }}", {"round": "{{ about }}", "about": "{{ round }}"})
     with pytest.raises(CannotRun, match="cannot be filled in"):
         inventory.render("{{ no_such_thing }}", variables)

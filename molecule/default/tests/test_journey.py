@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, exp
 
 ALICE = f"alice.{int(time.time())}@example.org"  # a new person in each run, so that the host may be kept
 # The controller, as the appliance sees it.
-GATEWAY = "10.77.1.1"
+GATEWAY = f"{os.environ.get('CASEMATE_NETWORKS') or '10.77'}.1.1"
 PASSWORD = "turnip-lantern-orbit-38"
 PHONE = ViewportSize(width=390, height=844)
 STEPS = [

@@ -90,8 +90,8 @@ def test_an_archive_that_does_not_answer_is_named(tmp_path: Path) -> None:
 
 
 def test_a_second_make_up_waits_for_nobody_and_says_so() -> None:
-    with Path("/run/lock/casemate-up").open("a") as first:
+    with Path("/run/lock/casemate-up-10-99").open("a") as first:
         fcntl.flock(first, fcntl.LOCK_EX)
-        refused = run(["bin/up"])
+        refused = run(["bin/up"], CASEMATE_NETWORKS="10.99")
     assert refused.returncode == 2
     assert "another `make up` is running" in refused.stderr

@@ -142,7 +142,7 @@ def main() -> int:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,20}", arguments.lab):
             raise LabError(f"--lab {arguments.lab!r}: a lab's name is lower-case letters, digits and hyphens")
         network = Network(arguments.lab, arguments.network)
-        lock = Path(f"/run/lock/casemate-lab-{arguments.lab}")
+        lock = Path(f"/run/lock/casemate-lab-{network.lab}")
         with lock.open("w") as held:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -27,8 +27,12 @@ class Network:
             self.subnet = ipaddress.IPv4Network(f"{prefix}.0/24")
         except ValueError as error:
             raise LabError(f"--network {prefix!r} is not the first three numbers of an IPv4 network, as 10.77.0 is") from error
-        self.lab, self.prefix = lab, prefix
-        self.prefix6 = f"fd77:0:0:{prefix.rpartition('.')[2]}"
+        first, second, third = prefix.split(".")
+        if first != "10" or not 10 <= int(second) <= 99:
+            raise LabError(f"--network {prefix!r}: the labs' networks are 10.10.0 to 10.99.255")
+        # Labs of one name in two checkouts, each with networks of its own (CASEMATE_NETWORKS).
+        self.lab, self.prefix = lab if second == "77" else f"{lab}-{second}", prefix
+        self.prefix6 = f"fd{second}:0:0:{third}"
         # An interface name holds 15 characters.
         self.bridge = f"cm-{_short(lab)}"
         self.table = f"casemate_lab_{lab.replace('-', '_')}"
@@ -54,7 +58,7 @@ class Network:
             if taken.version == 4 and taken.overlaps(self.subnet) and taken.prefixlen >= 8:
                 raise LabError(
                     f"the lab's network {self.subnet} is in use here ({route['dst']} on {route['dev']}). "
-                    "Take that one down (another checkout's lab? `make down` there), or free the network"
+                    "Take that one down (another checkout's lab? `make down` there), free the network, or set CASEMATE_NETWORKS=10.78"
                 )
 
     def create(self) -> None:
