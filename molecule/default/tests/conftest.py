@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).parents[3]
 STATE = ROOT / ".lab" / "test"
 INVENTORY = "inventories/test/hosts.yml"
 SITE = "casemate.test"
+PHONE = ViewportSize(width=390, height=844)
+DESK = ViewportSize(width=1280, height=900)
+REPORT_VIOLATIONS = """
+addEventListener('securitypolicyviolation', e => reportViolation(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`))
+"""
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -39,3 +48,57 @@ def converge() -> Shell:
         return run_here(["ansible-playbook", "ansible/site.yml", "-i", inventory, *arguments])
 
     return run
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium with one more authority, the appliance's, and nothing ignored."""
+    home = tmp_path_factory.mktemp("home")
+    store = home / ".pki" / "nssdb"
+    store.mkdir(parents=True)
+    nss = ["certutil", "-d", f"sql:{store}"]
+    subprocess.run([*nss, "-N", "--empty-password"], check=True)
+    subprocess.run([*nss, "-A", "-n", "casemate", "-t", "C,,", "-i", str(STATE / "ca.crt")], check=True)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            env={**os.environ, "HOME": str(home)},
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--disable-gpu",
+                "--no-proxy-server",
+                "--disable-background-networking",
+                "--disable-component-update",
+                f"--host-resolver-rules=MAP {SITE} {address()}",
+            ],
+        )
+        yield chromium
+        chromium.close()
+
+
+def address() -> str:
+    """The appliance's address, from the lab's own SSH configuration."""
+    match = re.search(r"Host casemate\n\s+HostName (\S+)", (STATE / "ssh_config").read_text())
+    assert match
+    return match[1]
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """Whatever the browser had to complain of; empty at the end of a journey."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
+    context: BrowserContext = browser.new_context(viewport=DESK)
+    context.expose_function("reportViolation", lambda text: complaints.append(f"CSP: {text}"))
+    context.add_init_script(REPORT_VIOLATIONS)
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(f"console: {message.text}") if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
+    page.on("requestfailed", lambda request: complaints.append(f"request: {urlsplit(request.url).path} {request.failure}"))
+    page.on("response", lambda answer: complaints.append(f"{answer.status}: {answer.url}") if answer.status >= 500 else None)
+    yield page
+    context.close()

@@ -6,25 +6,17 @@ Content-Security-Policy, any error in the console, any failed request and any an
 
 from __future__ import annotations
 
-import base64
-import hmac
 import os
 import re
-import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urlsplit
 
-import pytest
-from conftest import SITE, STATE, Shell
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+from browsing import PASSWORD, fresh_code, screenshot
+from conftest import SITE, Shell
+from playwright.sync_api import Page, expect
 
 ALICE = f"alice.{int(time.time())}@example.org"  # a new person in each run, so that the host may be kept
 # The controller, as the appliance sees it.
 GATEWAY = f"{os.environ.get('CASEMATE_NETWORKS') or '10.77'}.1.1"
-PASSWORD = "turnip-lantern-orbit-38"
-PHONE = ViewportSize(width=390, height=844)
 STEPS = [
     "accounts.enrolment_link.issue 1",
     "accounts.enrolment_link.open 1",
@@ -39,94 +31,6 @@ STEPS = [
     "accounts.totp.check 1",
     "accounts.sign_in 1",
 ]
-DESK = ViewportSize(width=1280, height=900)
-REPORT_VIOLATIONS = """
-addEventListener('securitypolicyviolation', e => reportViolation(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`))
-"""
-
-
-def totp(seed: str, at: float) -> str:
-    """RFC 6238 with SHA-1, six digits and steps of 30 seconds, as every authenticator has it."""
-    key = base64.b32decode(seed.replace(" ", "").upper() + "=" * (-len(seed.replace(" ", "")) % 8))
-    digest = hmac.digest(key, int(at // 30).to_bytes(8), "sha1")
-    offset = digest[-1] & 15
-    return f"{(int.from_bytes(digest[offset : offset + 4]) & 0x7FFFFFFF) % 1_000_000:06d}"
-
-
-def fresh_code(seed: str) -> str:
-    """A code that was not used before: wait for the next step of 30 seconds."""
-    time.sleep(30.2 - time.time() % 30)
-    return totp(seed, time.time())
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium with one more authority, the appliance's, and nothing ignored."""
-    home = tmp_path_factory.mktemp("home")
-    store = home / ".pki" / "nssdb"
-    store.mkdir(parents=True)
-    nss = ["certutil", "-d", f"sql:{store}"]
-    subprocess.run([*nss, "-N", "--empty-password"], check=True)
-    subprocess.run([*nss, "-A", "-n", "casemate", "-t", "C,,", "-i", str(STATE / "ca.crt")], check=True)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            env={**os.environ, "HOME": str(home)},
-            args=[
-                "--no-sandbox",
-                "--disable-dev-shm-usage",
-                "--disable-gpu",
-                "--no-proxy-server",
-                "--disable-background-networking",
-                "--disable-component-update",
-                f"--host-resolver-rules=MAP {SITE} {address()}",
-            ],
-        )
-        yield chromium
-        chromium.close()
-
-
-def address() -> str:
-    """The appliance's address, from the lab's own SSH configuration."""
-    match = re.search(r"Host casemate\n\s+HostName (\S+)", (STATE / "ssh_config").read_text())
-    assert match
-    return match[1]
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """Whatever the browser had to complain of; empty at the end of a journey."""
-    return []
-
-
-@pytest.fixture
-def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
-    context: BrowserContext = browser.new_context(viewport=DESK)
-    context.expose_function("reportViolation", lambda text: complaints.append(f"CSP: {text}"))
-    context.add_init_script(REPORT_VIOLATIONS)
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(f"console: {message.text}") if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
-    page.on("requestfailed", lambda request: complaints.append(f"request: {urlsplit(request.url).path} {request.failure}"))
-    page.on("response", lambda answer: complaints.append(f"{answer.status}: {answer.url}") if answer.status >= 500 else None)
-    yield page
-    context.close()
-
-
-def screenshot(page: Page, name: str) -> None:
-    """The page on a desk and on a phone, light and dark: four pictures for a person to look at."""
-    place = STATE / "screens"
-    place.mkdir(exist_ok=True)
-    for device, size in (("desk", DESK), ("phone", PHONE)):
-        page.set_viewport_size(size)
-        for scheme in ("light", "dark"):
-            # Without motion, or the picture shows colours on their way from one scheme to the other.
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            page.screenshot(path=Path(place, f"{name}-{device}-{scheme}.png"))
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= size["width"], f"{name} is {width} px wide on a {device} of {size['width']} px"
-    page.emulate_media(color_scheme=None)
-    page.set_viewport_size(DESK)
 
 
 def test_alice_goes_from_her_enrolment_link_to_a_second_sign_in(page: Page, complaints: list[str], on_host: Shell) -> None:
