@@ -8,6 +8,8 @@ export ANSIBLE_CONFIG="$PWD/ansible/ansible.cfg"
 # Root and the caller keep their own; both may run after each other.
 ANSIBLE_HOME="$PWD/.lab/ansible-$(id -u)"
 export ANSIBLE_HOME
+# What molecule remembers of its hosts is of this checkout.
+export MOLECULE_EPHEMERAL_DIRECTORY="$PWD/.lab/molecule"
 
 # The first two numbers of the labs' networks. Another pair gives a second checkout labs of its own beside the first one's.
 export CASEMATE_NETWORKS=${CASEMATE_NETWORKS:-10.77}

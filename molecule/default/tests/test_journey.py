@@ -10,6 +10,7 @@ import os
 import re
 import time
 
+import pytest
 from browsing import PASSWORD, fresh_code, screenshot
 from conftest import SITE, Shell
 from playwright.sync_api import Page, expect
@@ -86,3 +87,10 @@ def test_a_violation_would_be_noticed(page: Page, complaints: list[str]) -> None
     page.evaluate("const s = document.createElement('img'); s.src = 'https://elsewhere.invalid/x.png'; document.body.append(s)")
     page.wait_for_timeout(300)
     assert any("CSP" in complaint for complaint in complaints), complaints
+
+
+def test_a_page_that_a_screen_reader_cannot_read_would_be_noticed(page: Page) -> None:
+    page.goto(f"https://{SITE}/sign-in/")
+    page.evaluate("document.querySelectorAll('label').forEach(label => label.remove())")
+    with pytest.raises(AssertionError, match="label"):
+        screenshot(page, "unreadable")
