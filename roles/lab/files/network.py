@@ -34,8 +34,8 @@ class Network:
         self.lab, self.prefix = lab if second == "77" else f"{lab}-{second}", prefix
         self.prefix6 = f"fd{second}:0:0:{third}"
         # An interface name holds 15 characters.
-        self.bridge = f"cm-{_short(lab)}"
-        self.table = f"casemate_lab_{lab.replace('-', '_')}"
+        self.bridge = f"cm-{_short(self.lab)}"
+        self.table = f"casemate_lab_{self.lab.replace('-', '_')}"
 
     def address(self, number: int) -> str:
         return f"{self.prefix}.{number}"
