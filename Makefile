@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible/ansible.cfg
 INVENTORY ?= inventories/lab/hosts.yml
 
-.PHONY: help up down converge verify probe test test-full app-test lint ssh clean tools lock
+.PHONY: help up down converge verify probe release test test-full app-test lint ssh clean tools lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ verify: tools ## check every control on the real host [INVENTORY=…] [LIMIT=…
 
 probe: ## break a throwaway host on purpose and see the checks fail [ID=DB-003] [HOST=…]
 	@bin/probe
+
+release: tools ## build and sign a release artefact [PROJECT=your/django/project] [KEY=your/release_key]
+	@bin/release "$(or $(PROJECT),app)" "$(KEY)"
 
 test: ## all tests that a change must pass (about 15 minutes)
 	@bin/test

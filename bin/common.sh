@@ -27,7 +27,7 @@ refuse() {
 need_root() {
     [ "$(id -u)" = 0 ] && return
     command -v sudo >/dev/null || refuse "this needs root (mounts, network namespaces, Debian packages) and there is no sudo here. Run it as root."
-    exec sudo --preserve-env=CASEMATE_MIRROR,CASEMATE_NETWORKS,XDG_CACHE_HOME,PYTHON,INVENTORY,TAGS,YES,ARGS,CI "$0" "$@"
+    exec sudo --preserve-env=CASEMATE_MIRROR,CASEMATE_NETWORKS,XDG_CACHE_HOME,PYTHON,INVENTORY,TAGS,YES,ARGS,CI,SSH_AUTH_SOCK "$0" "$@"
 }
 
 # One run of a kind at a time: a second would break the first's host under its hands.
@@ -64,7 +64,7 @@ lab_packages() { need_packages systemd-container mmdebstrap nftables iproute2 op
 give_back() {
     [ -n "${SUDO_UID:-}" ] || return 0
     local place
-    for place in .lab dist evidence .venv; do
+    for place in .lab dist evidence .venv "$@"; do
         [ ! -e "$place" ] || chown -R --no-dereference "$SUDO_UID:${SUDO_GID:-$SUDO_UID}" "$place"
     done
 }

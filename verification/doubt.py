@@ -14,7 +14,7 @@ from verification.host import Facts, Host, Newcomer, NotObserved
 from verification.inventory import ROOT
 from verification.marks import Check, Marked
 from verification.register import Register
-from verification.runner import places
+from verification.runner import places, set_aside
 from verification.session import Session
 from verification.witness import Witness
 from verification.words import NotApplicable, NotTestable, State
@@ -38,8 +38,9 @@ class Doubt:
 
 def doubts(session: Session, host: Host, controls: Register, marked: Marked, *, active: bool) -> Iterator[Doubt]:
     """Every check of this host's controls, the active ones where `active`, against the facts that the session read."""
+    aside = set_aside(controls, session.inventory, session.expected)
     for identifier, control in controls.items():
-        if not control.implemented or host.name not in {place for place, _host in places(control, [host])}:
+        if identifier in aside or not control.implemented or host.name not in {place for place, _host in places(control, [host])}:
             continue
         for check in marked.checks.get(identifier, []):
             if check.active and not active:

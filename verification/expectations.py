@@ -1,4 +1,5 @@
-"""What is expected of a host: verification/expected/baseline.yml, overlaid by the profile's, filled in from declared.yml."""
+"""What is expected of a host: verification/expected/baseline.yml, overlaid by the profile's and, where another application than
+Casemate's own runs, by application/other.yml; filled in from declared.yml."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,12 +22,19 @@ def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED) -> 
     merged: dict[str, Any] = yaml.safe_load((folder / "baseline.yml").read_text())
     if profile != "baseline":
         merged = merge(merged, yaml.safe_load(overlay.read_text()) or {})
+    application = str(declared.get("application", "casemate"))
+    if application != "casemate":
+        over = folder / "application" / f"{application}.yml"
+        if not over.is_file():
+            raise CannotRun(f"declared.yml says application: {application}; it is casemate (the default) or other")
+        merged = merge(merged, yaml.safe_load(over.read_text()))
     rendered: dict[str, Any] = render(merged, dict(declared))
     return rendered
 
 
 def merge(base: Any, overlay: Any) -> Any:
-    """Mappings are merged key by key; anything else is replaced whole."""
+    """Mappings are merged key by key, and a null takes its key away; anything else is replaced whole."""
     if isinstance(base, dict) and isinstance(overlay, dict):
-        return {**base, **{key: merge(base.get(key), value) for key, value in overlay.items()}}
+        kept = {key: value for key, value in base.items() if key not in overlay}
+        return kept | {key: merge(base.get(key), value) for key, value in overlay.items() if value is not None}
     return overlay

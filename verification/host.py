@@ -59,6 +59,9 @@ class Host:
     outside: Facts = field(default_factory=lambda: Facts({}))
     site: str = ""
     witness: str = ""
+    seen_by_stranger: bool = True  # not where the controller looks, which is let in where others are not
+    page: str = "/sign-in/"
+    kinds_left_out: frozenset[str] = frozenset()
     look_outside: Callable[[Mapping[str, Any]], Facts] = lambda _: Facts({})
     _newcomer: "Newcomer | None" = None
 

@@ -110,6 +110,8 @@ def _address(name: str, variables: dict[str, Any], members: dict[str, list[str]]
         options += ["-l", str(render(user, variables))]
     if port := variables.get("ansible_port"):
         options += ["-p", str(render(port, variables))]
+    if key := variables.get("ansible_ssh_private_key_file"):
+        options += ["-i", os.path.expanduser(str(render(key, variables)))]
     target = str(render(variables.get("ansible_host", name), variables))
     return Address(name, (*options, target), frozenset(tier for tier in TIERS if name in members[tier]))
 

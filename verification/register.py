@@ -41,6 +41,11 @@ class Control:
         return self.status == "implemented"
 
     @property
+    def by_the_application(self) -> bool:
+        """Whether Casemate's own application alone meets it, and no part of the baseline."""
+        return bool(self.implemented_by) and all(by.startswith("app.") for by in self.implemented_by)
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The tags of site.yml that put this control right. A module of the application comes by the role `application`."""
         roles = (

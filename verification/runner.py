@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -44,6 +44,7 @@ class Run:
     started: datetime
     results: list[Result] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    set_aside: dict[str, str] = field(default_factory=dict)
     hosts: list[dict[str, Any]] = field(default_factory=list)
     probed: frozenset[str] = frozenset()
     seconds: float = 0.0
@@ -84,7 +85,7 @@ def verify(
     """Reads the hosts (all, or these sections), runs the checks of `only` (or of all controls), and judges."""
     clock = time.monotonic()
     known = register.load() if controls is None else controls
-    run = Run(session.inventory, known, active, datetime.now(UTC))
+    run = Run(session.inventory, known, active, datetime.now(UTC), set_aside=set_aside(known, session.inventory, session.expected))
     session.read(sections)
     plugin = Plugin(session, run, only, progress)
     arguments = [str(folder), "--rootdir", str(folder), "-c", str(CHECKS / "pytest.ini"), "--disable-plugin-autoload"]
@@ -107,9 +108,18 @@ def places(control: Control, hosts: list[Host]) -> list[tuple[str, Host | None]]
     return [(host.name, host) for host in hosts if control.applies_to == "host" or control.applies_to in host.tiers]
 
 
-def asked_for(control: Control, profile: str) -> bool:
-    """A control of the strict profile is asked of strict installations only."""
-    return control.profile == "baseline" or profile == "strict"
+def set_aside(controls: Register, inventory: Inventory, expected: Mapping[str, Any]) -> dict[str, str]:
+    """The controls that this installation is not asked for, each with the reason."""
+    found: dict[str, str] = {}
+    own = expected.get("own_application")  # where another application runs than Casemate's own
+    for control in controls.values():
+        if control.profile != "baseline" and inventory.profile != "strict":
+            found[control.id] = "asked for by the strict profile"
+        elif own and control.id in own["not_asked"]:
+            found[control.id] = f"{own['not_asked'][control.id]}, and declared.yml says application: other"
+        elif own and control.id not in own["asked"] and control.by_the_application:
+            found[control.id] = f"{control.implemented_by[0]} meets it, and declared.yml says application: other"
+    return found
 
 
 def judge(
@@ -135,9 +145,9 @@ def judge(
         waiver = waivers.get(control.id)
         for place, _host in places(control, hosts):
             result = observed.get((control.id, place)) or Result(control.id, place)
-            if not asked_for(control, run.inventory.profile):
-                reason = "asked for by the strict profile"
-                result.observations = [Observation("the profile", State.NOT_APPLICABLE, reason=reason)]
+            if control.id in run.set_aside:
+                reason = run.set_aside[control.id]
+                result.observations = [Observation("what is declared", State.NOT_APPLICABLE, reason=reason)]
             if not result.observations:
                 result.observations.append(_failure("the check made no observation"))
             if waiver and inventories.expired(waiver, today):
@@ -175,7 +185,7 @@ class Plugin:
         control = self.run.register.get(check.control)
         if control is None or not control.implemented or (self.only is not None and check.control not in self.only):
             return
-        if not asked_for(control, self.run.inventory.profile):
+        if control.id in self.run.set_aside:
             return
         for place, host in places(control, self.session.hosts):
             yield Case(check, place, host)

@@ -51,6 +51,8 @@ class Session:
                 host.inside = within.result()
                 host.outside = Facts({**around.result().sections, "ssh_offers": knock.result()}, around.result().seconds)
                 host.site, host.witness = self.inventory.declared["site_name"], self.observer.name
+                host.seen_by_stranger = self.observer.connection is not None
+                host.page, host.kinds_left_out = self.expected["site"]["page"], frozenset(self.expected["site"]["kinds_left_out"])
                 host.look_outside = partial(self._look, host)
                 host.forget()
                 if "open_ports" in host.outside.sections:
@@ -73,6 +75,7 @@ class Session:
             raise CannotRun("declared.yml lists no site_addresses: the verifier does not know where to look from outside")
         return {
             "site": self.inventory.declared["site_name"],
+            "page": self.expected["site"]["page"],
             "address": addresses[0],
             "addresses": addresses,
             "ca": self.inventory.trust_anchor,

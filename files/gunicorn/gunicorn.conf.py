@@ -1,13 +1,18 @@
 """gunicorn behind nginx: it serves the socket that systemd holds, and believes what nginx says and nobody else."""
 
+import json
 import os
 import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
 
-wsgi_app = "casemate.wsgi:application"
+# The release says what is run: its manifest came in the signed artefact.
+_application = json.loads(Path("/opt/casemate/current/manifest.json").read_text())["application"]
+wsgi_app = _application["wsgi"]
+raw_env = [f"DJANGO_SETTINGS_MODULE={_application['settings']}"]
 worker_class = "gthread"
 workers = int(os.environ["CASEMATE_WORKERS"])
 threads = int(os.environ["CASEMATE_THREADS"])

@@ -14,24 +14,24 @@ BROWSER = "Accept: text/html,application/xhtml+xml\r\nUser-Agent: casemate-verif
 @section
 def answers(parameters: Parameters) -> dict[str, dict[str, Any]]:
     """One answer of each kind that this site can give: the application's, nginx's own files and nginx's own refusals."""
-    site = parameters["site"]
-    page = https(parameters, request("GET", "/sign-in/", site))
+    site, path = parameters["site"], parameters["page"]
+    page = https(parameters, request("GET", path, site))
     static = re.search(r"(?:href|src)=\"(/static/[^\"]+\.css)\"", page["body"])
     post = "email=nobody%40example.com&username=nobody&password=none"
     kinds = {
         "redirect": request("GET", "/", site),
         "static file": request("GET", static[1] if static else "/static/no-link-in-the-page", site),
         "404 of the application": request("GET", "/no-such-page/", site),
-        "403 of the application": request("POST", "/sign-in/", site, body=post),
+        "403 of the application": request("POST", path, site, body=post),
         "400 of nginx": request("GET", "/%zz", site),
         "404 of nginx": request("GET", "/static/no-such-file", site),
         "405 of nginx": request("TRACE", "/", site),
-        "413 of nginx": f"POST /sign-in/ HTTP/1.1\r\nHost: {site}\r\nContent-Length: 10737418240\r\n\r\n",
+        "413 of nginx": f"POST {path} HTTP/1.1\r\nHost: {site}\r\nContent-Length: 10737418240\r\n\r\n",
         "health, from outside": request("GET", "/healthz", site),
         "a hidden file": request("GET", "/.git/config", site),
         "out of the static folder": request("GET", "/static/../manifest.json", site),
         "encoded, out of the static folder": request("GET", "/static/%2e%2e/manifest.json", site),
-        "page again": request("GET", "/sign-in/", site),
+        "page again": request("GET", path, site),
     }
     return {"page": page, **{kind: https(parameters, text) for kind, text in kinds.items()}}
 

@@ -53,27 +53,27 @@ def needs(wheel: Path) -> set[str]:
     return {normalised(re.split(r"[\s;\[<>=!~(]", line, maxsplit=1)[0]) for line in lines if "extra ==" not in line}
 
 
-def bill_of_materials(wheels: list[Path], version: str, timestamp: str) -> dict[str, Any]:
+def bill_of_materials(wheels: list[Path], name: str, version: str, timestamp: str) -> dict[str, Any]:
     components = {wheel: component(wheel) for wheel in sorted(wheels)}
     references = {entry["name"]: entry["bom-ref"] for entry in components.values()}
-    casemate = next(entry for entry in components.values() if entry["name"] == "casemate")
-    libraries = [entry for entry in components.values() if entry is not casemate]
+    application = next(entry for entry in components.values() if entry["name"] == normalised(name))
+    libraries = [entry for entry in components.values() if entry is not application]
     if len(references) != len(wheels):
         raise ValueError("two wheels of one package")
     dependencies = [
-        {"ref": entry["bom-ref"], "dependsOn": sorted(references[name] for name in needs(wheel) if name in references)}
+        {"ref": entry["bom-ref"], "dependsOn": sorted(references[needed] for needed in needs(wheel) if needed in references)}
         for wheel, entry in components.items()
-        if entry is not casemate
+        if entry is not application
     ]
     # The application's own list of packages is its lock: all of them.
-    dependencies.append({"ref": casemate["bom-ref"], "dependsOn": sorted(entry["bom-ref"] for entry in libraries)})
+    dependencies.append({"ref": application["bom-ref"], "dependsOn": sorted(entry["bom-ref"] for entry in libraries)})
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, 'casemate/' + version)}",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{name}/{version}')}",
         "version": 1,
-        "metadata": {"timestamp": timestamp, "component": {**casemate, "type": "application"}},
+        "metadata": {"timestamp": timestamp, "component": {**application, "type": "application"}},
         "components": libraries,
         "dependencies": dependencies,
     }

@@ -2,7 +2,8 @@
 
 build.py SOURCE.tar VERSION EPOCH [--wheels CACHED.tar]
 
-Works in /build, so that paths inside compiled code are the same each time. Leaves /build/out/casemate-VERSION.tar.zst and,
+What is built, and how it is run, its pyproject.toml says (contract.py).
+Works in /build, so that paths inside compiled code are the same each time. Leaves /build/out/NAME-VERSION.tar.zst and,
 where wheels had to be fetched or compiled, /build/out/wheels.tar for the controller to keep. With cached wheels it compiles
 nothing and asks no package index.
 """
@@ -21,6 +22,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import contract
 from bill_of_materials import bill_of_materials, metadata, normalised
 
 BUILD = Path("/build")
@@ -113,6 +115,7 @@ def main() -> None:
 
     fresh(BUILD / "out")
     unpack(arguments.source, BUILD / "source")
+    project = contract.read(APP)
     fresh(RELEASE)
     python = virtual_environment("tools")
     if arguments.wheels:
@@ -133,22 +136,26 @@ def main() -> None:
     install(runtime, wheels)
     shutil.move(RELEASE / "wheels-requirements.txt", RELEASE / "requirements.txt")
     run(runtime, "-m", "pip", "--disable-pip-version-check", "check")
-    manage = runtime.with_name("casemate-manage")
-    settings = {"CASEMATE_BUILD": "1", "CASEMATE_STATIC_ROOT": str(RELEASE / "static")}
-    run(manage, "check", "--deploy", "--fail-level", "WARNING", **settings)
-    run(manage, "collectstatic", "--no-input", "--verbosity", "0", **settings)
+    manage = [runtime.with_name(project.manage)] if project.manage else [runtime, "-P", "-m", "django"]
+    settings = {"CASEMATE_BUILD": "1", "CASEMATE_STATIC_ROOT": str(RELEASE / "static"), "DJANGO_SETTINGS_MODULE": project.settings}
+    run(*manage, "check", "--deploy", "--fail-level", "WARNING", **settings)
+    run(*manage, "collectstatic", "--no-input", "--verbosity", "0", **settings)
+    if not (RELEASE / "static" / "staticfiles.json").is_file():
+        # Browsers keep these files for ever: a new one needs a new name.
+        sys.exit(f"build: {project.settings} collects static files without a hash in their names: use ManifestStaticFilesStorage.")
 
     say("writing bill of materials, manifest and checksums")
     built = sorted(wheels.glob("*.whl"))
     timestamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(epoch)))
-    (RELEASE / "sbom.cdx.json").write_text(json.dumps(bill_of_materials(built, version, timestamp), indent=2) + "\n")
+    (RELEASE / "sbom.cdx.json").write_text(json.dumps(bill_of_materials(built, project.name, version, timestamp), indent=2) + "\n")
     names = sorted(path for path in RELEASE.rglob("*") if path.is_file())
     files = {str(path.relative_to(RELEASE)): sha256(path) for path in names}
-    manifest = {"name": "casemate", "version": version, "python": f"{sys.version_info[0]}.{sys.version_info[1]}", "files": files}
+    python_version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    manifest = {"version": version, "python": python_version, "application": project.manifest(), "files": files}
     (RELEASE / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     checksums()
-    archive(BUILD / "out" / f"casemate-{version}.tar.zst", epoch)
-    say(f"casemate-{version}.tar.zst with {len(built)} wheels and {len(files)} files")
+    archive(BUILD / "out" / f"{project.name}-{version}.tar.zst", epoch)
+    say(f"{project.name}-{version}.tar.zst with {len(built)} wheels and {len(files)} files")
 
 
 if __name__ == "__main__":
