@@ -7,16 +7,17 @@ import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from verification.inventory import ROOT
 from verification.register import Control
-from verification.runner import Run
 from verification.witness import plain
 from verification.words import FROM_BEST_TO_WORST, Observation, Result, State
+
+if TYPE_CHECKING:  # it brings pytest along, which those who only read evidence can do without
+    from verification.runner import Run
 
 SCHEMA_VERSION = "1.0"
 REMOVED = "[removed: it looks like a secret]"
@@ -47,7 +48,7 @@ def redact(value: Any) -> Any:
     return value
 
 
-def document(run: Run, previous: dict[str, Any] | None = None) -> dict[str, Any]:
+def document(run: "Run", previous: dict[str, Any] | None = None) -> dict[str, Any]:
     """results.json as decisions and verification/results.schema.json define it."""
     before = {(r["control"], r["host"]): r["state"] for r in (previous or {}).get("results", [])}
     results = [_result(run, result, before) for result in sorted(run.results, key=_worst_first)]
@@ -74,7 +75,7 @@ def document(run: Run, previous: dict[str, Any] | None = None) -> dict[str, Any]
     return found
 
 
-def summary(run: Run) -> dict[str, Any]:
+def summary(run: "Run") -> dict[str, Any]:
     score = run.score
     return {**_counts(run.results), "planned": len(run.planned), "score": None if score is None else round(score, 4)}
 
@@ -83,7 +84,7 @@ def _counts(results: list[Result]) -> dict[str, int]:
     return {state.value: sum(result.state is state for result in results) for state in State}
 
 
-def _by_area(run: Run) -> dict[str, list[Result]]:
+def _by_area(run: "Run") -> dict[str, list[Result]]:
     areas: dict[str, list[Result]] = {}
     for result in run.results:
         areas.setdefault(run.register[result.control].area, []).append(result)
@@ -94,7 +95,7 @@ def _worst_first(result: Result) -> tuple[int, str, str]:
     return (-FROM_BEST_TO_WORST.index(result.state), result.control, result.host)
 
 
-def _result(run: Run, result: Result, before: dict[tuple[str, str], str]) -> dict[str, Any]:
+def _result(run: "Run", result: Result, before: dict[tuple[str, str], str]) -> dict[str, Any]:
     control: Control = run.register[result.control]
     return {
         "control": control.id,
@@ -129,7 +130,7 @@ def _observation(observation: Observation) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return {"commit": commit.stdout.strip() or "unknown", "python": platform.python_version(), "pytest": pytest.__version__}
+    return {"commit": commit.stdout.strip() or "unknown", "python": platform.python_version(), "pytest": version("pytest")}
 
 
 def _utc(moment: datetime) -> str:

@@ -9,8 +9,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import jinja2.meta
 import yaml
 
 from verification.words import CannotRun, Waiver
@@ -151,6 +149,8 @@ def render(value: Any, variables: dict[str, Any], depth: int = 0) -> Any:
         return value
     if depth > 8:
         raise CannotRun(f"the inventory's value {value!r} names itself")
+    import jinja2.meta  # here: who lists the register renders nothing, and waits for nothing
+
     # What is rendered is a path, a name or an address for SSH, never a page: there is nothing to escape for.
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
     environment.filters["split"] = lambda text, by=None: text.split(by)

@@ -1,6 +1,8 @@
 """The register of controls: controls/<area>.yml, checked against controls/schema.json."""
 
+import difflib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from verification.words import CannotRun
+from verification.words import AREAS, CannotRun
 
 HOUSE = Path(__file__).parent.parent
 CONTROLS = HOUSE / "controls"
@@ -86,6 +88,48 @@ def load(folder: Path = CONTROLS) -> Register:
     if faults:
         raise CannotRun("the register has faults:\n  " + "\n  ".join(faults))
     return register
+
+
+def find(controls: Register, name: str) -> Control:
+    """The control of this id, also written in small letters or short (web-3). Raises CannotRun with the nearest ones."""
+    wanted = name.strip().upper()
+    if wanted in controls:
+        return controls[wanted]
+    short = re.fullmatch(r"(K8S|[A-Z]+)[ -]*([0-9]{1,3})", wanted)
+    meant = [c for c in controls if short and (c.rpartition("-")[0], int(c.rpartition("-")[2])) == (short[1], int(short[2]))]
+    if meant:
+        return controls[meant[0]]
+    raise CannotRun(f"{name} is not in the register" + _nearest(controls, wanted, short[1] if short else wanted.rstrip("-")))
+
+
+def _nearest(controls: Register, wanted: str, area: str) -> str:
+    numbers = [c for c in controls if c.rpartition("-")[0] == area]
+    if numbers:
+        return f"; {area} ({AREAS.get(area, area)}) has {numbers[0]} to {numbers[-1]}"
+    near = difflib.get_close_matches(wanted, controls, n=4, cutoff=0.6)
+    if not near:
+        words = wanted.lower().split()
+        near = [c.id for c in controls.values() if words and all(word in c.title.lower() for word in words)][:4]
+    named = ", ".join(f"{identifier} ({controls[identifier].title})" for identifier in near)
+    return f"; nearest: {named}" if near else "; casemate controls lists what there is"
+
+
+def area(controls: Register, name: str) -> str:
+    """The short name of an area. Raises CannotRun with all of them where it is none."""
+    known = dict.fromkeys(control.area for control in controls.values())
+    if name.upper() in known:
+        return name.upper()
+    raise CannotRun(f"{name} is no area; there are {', '.join(f'{short} ({AREAS.get(short, short)})' for short in known)}")
+
+
+def implementer(controls: Register, name: str) -> frozenset[str]:
+    """Who is meant by nginx, roles/nginx, vault or app.casemate.vault. Raises CannotRun with the nearest names."""
+    known = sorted({by for control in controls.values() for by in control.implemented_by})
+    meant = frozenset(by for by in known if name in (by, by.removeprefix("roles/"), by.removeprefix("app.casemate.")))
+    if meant:
+        return meant
+    near = difflib.get_close_matches(name, [*known, *(re.split("[/.]", by)[-1] for by in known)], n=3, cutoff=0.5)
+    raise CannotRun(f"{name} implements no control" + (f"; nearest: {', '.join(near)}" if near else f"; there are {', '.join(known)}"))
 
 
 def missing_implementers(controls: Register, house: Path = HOUSE) -> dict[str, list[str]]:

@@ -5,19 +5,21 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from verification import evidence, report
-from verification.runner import Run
+from verification import evidence
 from verification.witness import plain
-from verification.words import ACTIVE_IS_OFF, Observation, Result, State
+from verification.words import ACTIVE_IS_OFF, SPOKEN, Observation, Result, State, percent
+
+if TYPE_CHECKING:
+    from verification.runner import Run
 
 COLOURS = {State.FAIL: "31", State.PASS: "32", State.WAIVED: "33", State.NOT_TESTABLE: "2", State.NOT_APPLICABLE: "2"}
 LONG = 160  # characters: beyond, what is too much and what is missing says more than the two lists
 SHOWN = 3  # observations of one control; the report has all
 
 
-def lines(run: Run) -> Iterable[str]:
+def lines(run: "Run") -> Iterable[str]:
     """The whole of it, line by line."""
     for problem in run.problems:
         yield coloured(State.FAIL, "problem  ") + problem
@@ -26,22 +28,22 @@ def lines(run: Run) -> Iterable[str]:
             if result.state is state and not (state is State.NOT_TESTABLE and result.reason == ACTIVE_IS_OFF):
                 yield from _result(run, result)
     yield from _areas(run)
-    counted = ", ".join(f"{run.count(state)} {report.WORDS[state.value]}" for state in State if run.count(state))
+    counted = ", ".join(f"{run.count(state)} {SPOKEN[state.value]}" for state in State if run.count(state))
     kept_back = sum(result.reason == ACTIVE_IS_OFF for result in run.results)
     hint = f" ({kept_back} of them active ones: ACTIVE=1)" if kept_back else ""
-    yield f"score {report.percent(run.score)}: {counted or 'nothing tested'}{hint}; {len(run.planned)} planned; {run.seconds:.1f} s"
+    yield f"score {percent(run.score)}: {counted or 'nothing tested'}{hint}; {len(run.planned)} planned; {run.seconds:.1f} s"
 
 
 def coloured(state: State, text: str) -> str:
     return f"\033[{COLOURS[state]}m{text}\033[0m" if sys.stdout.isatty() and "NO_COLOR" not in os.environ else text
 
 
-def _result(run: Run, result: Result) -> Iterable[str]:
+def _result(run: "Run", result: Result) -> Iterable[str]:
     control = run.register[result.control]
-    word = report.WORDS[result.state.value]
+    word = SPOKEN[result.state.value]
     yield f"{coloured(result.state, word)}  {control.id}  {control.title} ({result.host}, {control.severity})"
     if result.state is not State.FAIL:
-        yield from _wrapped("", result.reason)
+        yield from wrapped("", result.reason)
         return
     failed = [seen for seen in result.observations if seen.state is State.FAIL]
     for seen in failed[:SHOWN]:
@@ -49,26 +51,26 @@ def _result(run: Run, result: Result) -> Iterable[str]:
     if len(failed) > SHOWN:
         yield f"  and {len(failed) - SHOWN} more observations of it: see the report"
     if control.mend:
-        yield from _wrapped("mend it", control.mend)
+        yield from wrapped("mend it", control.mend)
     yield ""
 
 
 def _observation(seen: Observation) -> Iterable[str]:
     if seen.observed is None and seen.expected is None:
-        yield from _wrapped("", seen.reason)
+        yield from wrapped("", seen.reason)
         return
-    yield from _wrapped("", seen.what)
-    observed, expected = _short(seen.observed), _short(seen.expected)
+    yield from wrapped("", seen.what)
+    observed, expected = short(seen.observed), short(seen.expected)
     if len(observed) + len(expected) > LONG:
-        yield from _wrapped("differs", seen.reason.removeprefix(f"{seen.what}: "))
+        yield from wrapped("differs", seen.reason.removeprefix(f"{seen.what}: "))
     else:
-        yield from _wrapped("observed", observed)
-        yield from _wrapped("expected", expected)
+        yield from wrapped("observed", observed)
+        yield from wrapped("expected", expected)
     if seen.show:
-        yield from _wrapped("show me", seen.show)
+        yield from wrapped("show me", seen.show)
 
 
-def _areas(run: Run) -> Iterable[str]:
+def _areas(run: "Run") -> Iterable[str]:
     """One line an area; states that nothing has are left out."""
     areas: dict[str, dict[str, int]] = {}
     for result in run.results:
@@ -77,7 +79,7 @@ def _areas(run: Run) -> Iterable[str]:
     for control in run.planned:
         counts = areas.setdefault(control.area, {})
         counts["planned"] = counts.get("planned", 0) + 1
-    words = {"pass": "passed", **report.WORDS, "planned": "planned"}
+    words = {"pass": "passed", **SPOKEN, "planned": "planned"}
     columns = [key for key in words if key in ("pass", "fail") or any(key in counts for counts in areas.values())]
     width = max((len(area) for area in areas), default=4) + 2
     yield "area".ljust(width) + "  ".join(words[key].rjust(6) for key in columns)
@@ -87,14 +89,15 @@ def _areas(run: Run) -> Iterable[str]:
         yield coloured(state, area.ljust(width)) + "  ".join(figures)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     value = plain(value)
     text = ", ".join(map(str, value)) if isinstance(value, list) else "nothing" if value in (None, "", []) else str(value)
     return str(evidence.redact(text)) or "nothing"
 
 
-def _wrapped(name: str, text: str) -> Iterable[str]:
-    """A paragraph under a control, as wide as the terminal, with its name before it."""
+def wrapped(name: str, text: str, *, lines: int | None = 4) -> Iterable[str]:
+    """A paragraph under a control, as wide as the terminal, with its name before it; what is cut off ends in an ellipsis."""
     width = min(max(shutil.get_terminal_size().columns, 60), 120)
     head = f"    {name:10}" if name else "  "
-    return textwrap.wrap(str(evidence.redact(text)), width, initial_indent=head, subsequent_indent=" " * len(head))[:4]
+    text = str(evidence.redact(text))
+    return textwrap.wrap(text, width, initial_indent=head, subsequent_indent=" " * len(head), max_lines=lines, placeholder=" …")

@@ -16,6 +16,38 @@ class State(StrEnum):
     WAIVED = "waived"
 
 
+SPOKEN = {
+    "fail": "failed",
+    "waived": "waived",
+    "not_testable": "not testable here",
+    "pass": "passed",
+    "not_applicable": "not applicable",
+}
+AREAS = {
+    "AI": "AI requests",
+    "API": "The API",
+    "APP": "The application",
+    "AUD": "The audit log",
+    "AUTH": "Signing in",
+    "BAN": "Shutting attackers out",
+    "BKP": "Backups",
+    "BLD": "Where the code comes from",
+    "DB": "The database",
+    "HOST": "The host",
+    "K8S": "Containers and clusters",
+    "LOG": "Logs",
+    "OPS": "Incidents and upkeep",
+    "SCAN": "Known holes",
+    "SSO": "Sign-in by a provider",
+    "TEN": "Tenants kept apart",
+    "TLS": "TLS at the edge",
+    "UI": "Pages",
+    "UPL": "Uploads",
+    "VAULT": "Keys and secrets",
+    "WEB": "Edge and headers",
+    "X": "Beyond the sources",
+}
+SEVERITIES = ("critical", "high", "medium", "low")
 ACTIVE_IS_OFF = "active: it logs in or writes, and runs only with --active on a host that may be broken"
 FROM_BEST_TO_WORST = (State.NOT_APPLICABLE, State.PASS, State.NOT_TESTABLE, State.WAIVED, State.FAIL)
 
@@ -23,6 +55,10 @@ FROM_BEST_TO_WORST = (State.NOT_APPLICABLE, State.PASS, State.NOT_TESTABLE, Stat
 def worst(states: Iterable[State]) -> State:
     """One result a control and host. No state at all means that nothing was observed, and that is a failure."""
     return max(states, key=FROM_BEST_TO_WORST.index, default=State.FAIL)
+
+
+def percent(score: float | None) -> str:
+    return "none" if score is None else f"{100 * score:.0f} %"
 
 
 class NotTestable(Exception):
