@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "casemate.keyring",
     "casemate.audit",
     "casemate.accounts",
+    "casemate.organizations",
 ]
 MIDDLEWARE = [
     # The first ones lay headers on every answer, so that an error made further in has them too.
@@ -43,6 +44,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "casemate.accounts.gate.SignInGate",
+    "casemate.organizations.access.OrganizationAccess",
 ]
 ROOT_URLCONF = "casemate.urls"
 WSGI_APPLICATION = "casemate.wsgi.application"
@@ -55,6 +57,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.csp",
+                "casemate.organizations.navigation.context",
             ]
         },
     }
@@ -85,6 +88,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_IDLE = timedelta(minutes=5 if _environment.profile == "strict" else 30)
 SESSION_ABSOLUTE = timedelta(hours=12)
+# How long ago the second factor may have been given for what shows a secret or changes who may.
+STEP_UP_AGE = timedelta(minutes=5 if _environment.profile == "strict" else 10)
 SESSION_COOKIE_AGE = int(SESSION_IDLE.total_seconds())
 
 CSRF_COOKIE_NAME = "__Host-csrftoken"

@@ -2,7 +2,12 @@ from django.urls import include, path
 
 from casemate.health import healthz
 
+# What each organisation has. OrganizationAccess takes `organization` and hands the view a request that knows it.
+_of_an_organization = [
+    path("", include("casemate.organizations.urls")),
+]
 urlpatterns = [
+    path("o/<slug:organization>/", include(_of_an_organization)),
     path("", include("casemate.accounts.urls")),
     path("healthz", healthz, name="healthz"),
 ]

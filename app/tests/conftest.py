@@ -1,6 +1,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,15 +9,19 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import connection
+from django.utils.timezone import now
 from hypothesis import settings as hypothesis_settings
 
+from casemate.accounts.assurance import Assurance
 from casemate.accounts.models import TotpDevice, User
 from casemate.accounts.totp import new_seed
 from casemate.audit.models import Event
+from casemate.audit.origin import Origin
 from casemate.audit.schema import statements
+from casemate.audit.services import begin_stream
 from casemate.tenancy.models import Membership, Organization
 from casemate.tenancy.permissions import Role
-from tests.browser import PASSWORD, Browser
+from tests.browser import ADDRESS, PASSWORD, Browser
 
 # No example database: the source tree stays as it was. A run may ask for more examples.
 hypothesis_settings.register_profile(
@@ -63,26 +68,64 @@ def password_hash() -> str:
     return make_password(PASSWORD)
 
 
+# Two organisations, each a stranger's to the other, and an operator, who belongs to none.
+PEOPLE = {
+    "alice": ("acme", Role.OWNER),
+    "adam": ("acme", Role.ADMINISTRATOR),
+    "bob": ("acme", Role.EDITOR),
+    "carol": ("acme", Role.VIEWER),
+    "arthur": ("acme", Role.AUDITOR),
+    "mallory": ("globex", Role.OWNER),
+    "olga": (None, None),
+}
+
+
 @pytest.fixture
 def world(db: None, password_hash: str) -> SimpleNamespace:
-    """acme with alice (administrator, and operator of the installation) and bob (viewer); globex with mallory."""
-    acme = Organization.objects.create(slug="acme", name="Acme")
-    globex = Organization.objects.create(slug="globex", name="Globex")
-    people = {}
-    for name, organization, role in (
-        ("alice", acme, Role.ADMINISTRATOR),
-        ("bob", acme, Role.VIEWER),
-        ("mallory", globex, Role.OWNER),
-    ):
+    """acme with alice (owner), adam (administrator), bob (editor), carol (viewer), arthur (auditor); globex with
+    mallory, its owner; olga, operator of the installation. Memberships by name: `world.membership["bob"]`."""
+    made = SimpleNamespace(
+        acme=Organization.objects.create(slug="acme", name="Acme"),
+        globex=Organization.objects.create(slug="globex", name="Globex"),
+        membership={},
+    )
+    for organization in (made.acme, made.globex):
+        begin_stream(str(organization.pk))
+    for name, (slug, role) in PEOPLE.items():
         person = User.objects.create(
-            email=f"{name}@{organization.slug}.example", name=name.title(), password=password_hash
+            email=f"{name}@{slug or 'casemate'}.example",
+            name=name.title(),
+            password=password_hash,
+            is_operator=slug is None,
         )
-        Membership.objects.create(organization=organization, user=person, role=role)
+        if slug is not None:
+            organization = getattr(made, slug)
+            made.membership[name] = Membership.objects.create(organization=organization, user=person, role=role)
         TotpDevice.objects.create(user=person, name="Authenticator app", confirmed=True, seed=new_seed())
-        people[name] = person
-    people["alice"].is_operator = True
-    people["alice"].save()
-    return SimpleNamespace(acme=acme, globex=globex, **people)
+        setattr(made, name, person)
+    return made
+
+
+@pytest.fixture
+def signed_in(world: SimpleNamespace) -> Callable[[str], Browser]:
+    """`signed_in("bob")`: a browser in which bob is wholly signed in, just now."""
+
+    def sign_in(name: str) -> Browser:
+        browser = Browser()
+        browser.sign_in(getattr(world, name))
+        return browser
+
+    return sign_in
+
+
+@pytest.fixture
+def assurance(world: SimpleNamespace) -> Callable[..., Assurance]:
+    """`assurance("bob")`: what a service is told when bob has just given his second factor, or did so `age` ago."""
+
+    def of(name: str, *, age: timedelta = timedelta()) -> Assurance:
+        return Assurance(user=getattr(world, name), origin=Origin(ip=ADDRESS), second_factor_at=now() - age)
+
+    return of
 
 
 @pytest.fixture

@@ -9,16 +9,22 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.browser import Browser
 
-# What GET answers: anonymous · after the password, before the second factor · wholly signed in.
+# What GET answers: anonymous · after the password, before the second factor · bob, editor of acme, wholly signed in.
 # A text is where it redirects to.
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 SIGN_IN, VERIFY, HOME = "/sign-in/", "/sign-in/verify/", "/"
 EXPECTED: dict[str, tuple[str, tuple[int | str, int | str, int | str]]] = {
     "profile": ("/", (SIGN_IN, VERIFY, 200)),
     "sign-in": ("/sign-in/", (200, 200, HOME)),
     "verify": ("/sign-in/verify/", (SIGN_IN, 200, HOME)),
+    "step-up": ("/step-up/", (SIGN_IN, VERIFY, 200)),
     "sign-out": ("/sign-out/", (SIGN_IN, 405, 405)),
     "enrol-totp": ("/enrol/totp/", (SIGN_IN, VERIFY, HOME)),
     "enrol": ("/enrol/no-such-token/", (404, 404, 404)),
+    "organization": ("/o/acme/", (SIGN_IN, VERIFY, "/o/acme/members/")),
+    "members": ("/o/acme/members/", (SIGN_IN, VERIFY, 200)),
+    "member": (f"/o/acme/members/{UNKNOWN}/", (SIGN_IN, VERIFY, 403)),
+    "member-end": (f"/o/acme/members/{UNKNOWN}/end/", (SIGN_IN, VERIFY, 403)),
     "healthz": ("/healthz", (204, 204, 204)),
 }
 

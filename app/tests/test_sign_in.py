@@ -36,7 +36,7 @@ def test_alice_signs_in_with_password_and_code(browser: Browser, world: SimpleNa
     page = browser.get("/").text
     assert "Alice" in page
     assert "Acme" in page
-    assert "Administrator" in page
+    assert "Owner" in page
     assert trail()[-3:] == [
         ("accounts.password.check", True),
         ("accounts.totp.check", True),

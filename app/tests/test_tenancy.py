@@ -169,7 +169,20 @@ def test_only_owners_change_owners() -> None:
 
 
 def test_a_viewer_changes_nothing() -> None:
-    assert ROLE_PERMISSIONS[Role.VIEWER] == {Permission.ORGANIZATION_VIEW}
+    assert ROLE_PERMISSIONS[Role.VIEWER] == {Permission.ORGANIZATION_VIEW, Permission.VAULT_VIEW}
+
+
+def test_who_reads_the_log_reveals_nothing() -> None:
+    assert ROLE_PERMISSIONS[Role.AUDITOR] == {
+        Permission.ORGANIZATION_VIEW,
+        Permission.MEMBERS_VIEW,
+        Permission.AUDIT_VIEW,
+    }
+    assert {role for role in Role if allows(role, Permission.VAULT_REVEAL)} == {
+        Role.EDITOR,
+        Role.ADMINISTRATOR,
+        Role.OWNER,
+    }
 
 
 def test_each_role_has_its_permissions_and_an_unknown_one_has_none() -> None:

@@ -3,19 +3,21 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import login, logout
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.urls import reverse
 
+from casemate.accounts.assurance import SECOND_FACTOR, Assurance, StepUpRequired
 from casemate.accounts.models import User
 
 # Keys of the session.
 STARTED = "started"  # when the password was right; the absolute age counts from here
 SEEN = "seen"
-SECOND_FACTOR = "second_factor"  # when the second factor was right
 
 TOUCH_EVERY = timedelta(minutes=1)  # a page that is reloaded does not write the session each time
 
@@ -52,6 +54,24 @@ def signed_in(request: HttpRequest) -> bool:
     return request.user.is_authenticated and SECOND_FACTOR in request.session
 
 
+def fresh(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Send whoever gave the second factor too long ago to give it again, then back here; the service refuses by itself.
+
+    The view answers GET: after the step-up the browser comes back by it.
+    """
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return view(request, *args, **kwargs) if Assurance.of(request).fresh else to_step_up(request)
+
+    return guarded
+
+
+def to_step_up(request: HttpRequest) -> HttpResponseBase:
+    # 303: whatever the request was, its body is not sent on.
+    return HttpResponseRedirect(reverse("step-up", query={"next": request.path}), status=303)
+
+
 class SignInGate:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -69,7 +89,11 @@ class SignInGate:
             return redirect("sign-in")
         if level is Access.SIGNED_IN and not signed_in(request):
             return redirect("verify")
+        request.signed_in = level is Access.SIGNED_IN  # type: ignore[attr-defined]  # for the navigation
         return None
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        return to_step_up(request) if isinstance(exception, StepUpRequired) else None
 
     @staticmethod
     def _too_old(request: HttpRequest) -> bool:

@@ -37,16 +37,28 @@ class SetUpClosed(Exception):
 @committed
 def issue_enrolment_link(*, email: str, name: str = "", again: bool = False) -> tuple[User, str]:
     """Make an operator, or find one, and a link that lets them set password and second factor. Earlier links die."""
-    email = User._meta.get_field("email").clean(normalised(email), None)
-    user, created = User.objects.get_or_create(email=email, defaults={"name": name[:120]})
-    if created:
-        user.set_unusable_password()
-        user.must_change_password = True
+    user = person_with(email=email, name=name)
     if not again and user.confirmed_device() is not None:
-        raise AlreadyEnrolled(email)
+        raise AlreadyEnrolled(user.email)
     user.is_operator = True
+    user.save(update_fields=["is_operator"])
+    return user, new_link(user, again=again)
+
+
+def person_with(*, email: str, name: str = "") -> User:
+    """Find the person with that address or make one, who can do nothing until they enrol. Raise ValidationError."""
+    email = User._meta.get_field("email").clean(normalised(email), None)
+    user = User.objects.by_email(email)
+    if user is None:
+        user = User(email=email, must_change_password=True)
+        user.set_unusable_password()
     user.name = name[:120] or user.name
     user.save()
+    return user
+
+
+def new_link(user: User, *, again: bool = False) -> str:
+    """The token of a new enrolment link, within the caller's transaction."""
     user.enrolment_links.filter(finished_at=None, revoked_at=None).update(revoked_at=timezone.now())
     _link, token = EnrolmentLink.issue(user)
     record(
@@ -56,7 +68,7 @@ def issue_enrolment_link(*, email: str, name: str = "", again: bool = False) -> 
         target=Target.person(user),
         detail={"again": again},
     )
-    return user, token
+    return token
 
 
 def usable_link(token: str, *, lock: bool = False) -> EnrolmentLink:
@@ -159,7 +171,7 @@ def check_code(*, user: User, code: str, origin: Origin) -> Checked:
     checked = _check(device, code)
     if checked.result is Result.RIGHT:
         _note_sign_in(user, origin)
-    _record_code(user, origin, checked)
+    _record_code(Action.TOTP_CHECKED, user, origin, checked)
     if checked.result is Result.RIGHT:
         _record_sign_in(user, origin)
     return checked
@@ -175,7 +187,7 @@ def confirm_device(*, user: User, code: str, origin: Origin) -> Checked:
         raise SetUpClosed
     checked = _check(device, code)
     if checked.result is not Result.RIGHT:
-        _record_code(user, origin, checked)
+        _record_code(Action.TOTP_CHECKED, user, origin, checked)
         return checked
     device.confirmed = True
     device.save()
@@ -183,6 +195,15 @@ def confirm_device(*, user: User, code: str, origin: Origin) -> Checked:
     _note_sign_in(user, origin)
     record(Action.TOTP_ENROLLED, actor=Actor.person(user), origin=origin, target=Target.person(user))
     _record_sign_in(user, origin)
+    return checked
+
+
+@committed
+def step_up(*, user: User, code: str, origin: Origin) -> Checked:
+    """The second factor once more, from someone who is signed in."""
+    device = TotpDevice.objects.select_for_update().get(user=user, confirmed=True)
+    checked = _check(device, code)
+    _record_code(Action.STEPPED_UP, user, origin, checked)
     return checked
 
 
@@ -199,9 +220,9 @@ def _check(device: TotpDevice, code: str) -> Checked:
     return Checked(Result.RIGHT if accepted else Result.WRONG)
 
 
-def _record_code(user: User, origin: Origin, checked: Checked) -> None:
+def _record_code(action: Action, user: User, origin: Origin, checked: Checked) -> None:
     record(
-        Action.TOTP_CHECKED,
+        action,
         actor=Actor.person(user),
         origin=origin,
         target=Target.person(user),

@@ -1,10 +1,13 @@
 import logging
+import re
 
 import segno
+from django.conf import settings
 from django.contrib.auth import logout
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import Resolver404, resolve, reverse
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -16,6 +19,7 @@ from casemate.audit.origin import Origin
 from casemate.errors import page
 
 log = logging.getLogger("casemate.sign_in")
+LONGEST_PATH = 500
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -64,6 +68,35 @@ def verify(request: HttpRequest) -> HttpResponse:
             return redirect("profile")
         refuse_code(form, checked, origin)
     return render(request, "accounts/verify.html", {"form": form})
+
+
+@access(Access.SIGNED_IN)
+@form_page
+def step_up(request: HttpRequest) -> HttpResponse:
+    """The second factor again, then on to where it was asked for."""
+    user, onward = person(request), own_path(request.GET.get("next", ""))
+    form = CodeForm(request.POST or None)
+    if form.is_valid():
+        origin = Origin.of(request)
+        checked = services.step_up(user=user, code=form.cleaned_data["code"], origin=origin)
+        if checked.result is services.Result.RIGHT:
+            finish_session(request)
+            return HttpResponseRedirect(onward, status=303)
+        refuse_code(form, checked, origin)
+    minutes = int(settings.STEP_UP_AGE.total_seconds() // 60)
+    return render(request, "accounts/step_up.html", {"form": form, "onward": onward, "minutes": minutes})
+
+
+def own_path(text: str) -> str:
+    """A path of this site, or the profile's. Browsers read `//evil`, `/\\evil` and `/<tab>/evil` as other sites."""
+    home = reverse("profile")
+    if len(text) > LONGEST_PATH or not re.fullmatch(r"/(?!/)[A-Za-z0-9._~/-]*", text):
+        return home
+    try:
+        resolve(text)
+    except Resolver404:
+        return home
+    return text
 
 
 @access(Access.PASSWORD)

@@ -14,6 +14,13 @@ class Action(StrEnum):
     SIGNED_IN = "accounts.sign_in"
     SIGNED_OUT = "accounts.sign_out"
     SESSIONS_ENDED = "accounts.sessions.end"
+    STEPPED_UP = "accounts.step_up"
+    ORGANIZATION_CREATED = "organizations.create"
+    ORGANIZATION_UNKNOWN = "organizations.access.unknown"
+    ACCESS_REFUSED = "organizations.access.refuse"
+    MEMBER_ADDED = "organizations.member.add"
+    MEMBER_ROLE_CHANGED = "organizations.member.change_role"
+    MEMBER_ENDED = "organizations.member.end"
     SMOKE_TESTED = "audit.smoke"
 
 

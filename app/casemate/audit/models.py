@@ -47,7 +47,7 @@ class Event(models.Model):
 class ChainHead(models.Model):
     """The end of a stream. Its row is locked by each writer in turn; it can only step on by one."""
 
-    runtime_grants: ClassVar = {"SELECT": (), "UPDATE": ("seq", "mac")}
+    runtime_grants: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ("seq", "mac")}
 
     stream = models.CharField(max_length=64, primary_key=True)
     seq = models.PositiveBigIntegerField()

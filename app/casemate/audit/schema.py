@@ -44,6 +44,11 @@ CREATE OR REPLACE TRIGGER `{schema}`.`event_never_changes` BEFORE UPDATE ON `{sc
 CREATE OR REPLACE TRIGGER `{schema}`.`event_never_goes` BEFORE DELETE ON `{schema}`.`event`
     FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'An audit event is never deleted.'
 ;;
+CREATE OR REPLACE TRIGGER `{schema}`.`chain_head_begins_at_nothing` BEFORE INSERT ON `{schema}`.`chain_head`
+    FOR EACH ROW IF NOT (NEW.`seq` = 0 AND NEW.`mac` = '{genesis}') THEN
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'An audit chain begins with no event.';
+    END IF
+;;
 CREATE OR REPLACE TRIGGER `{schema}`.`chain_head_never_goes` BEFORE DELETE ON `{schema}`.`chain_head`
     FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'The head of an audit chain is never deleted.'
 ;;

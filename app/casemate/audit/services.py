@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from casemate.audit.actions import Action
 from casemate.audit.chain import mac_of
-from casemate.audit.models import INSTALLATION, ChainHead, Event
+from casemate.audit.models import GENESIS, INSTALLATION, ChainHead, Event
 from casemate.audit.origin import Actor, Origin, Target
 
 TRIES = 5
@@ -39,6 +39,11 @@ def committed[**P, R](service: Callable[P, R]) -> Callable[P, R]:
         raise AssertionError("unreachable")
 
     return run
+
+
+def begin_stream(stream: str) -> None:
+    """Make the head of a new stream, in the transaction that makes what it tells about."""
+    ChainHead.objects.create(stream=stream, seq=0, mac=GENESIS)
 
 
 def record(

@@ -11,10 +11,11 @@ from casemate.tenancy.permissions import Role
 
 class Organization(models.Model):
     # What the running application may do with a table; `grants --sql` reads it.
-    runtime_grants: ClassVar = {"SELECT": ()}
+    runtime_grants: ClassVar = {"SELECT": (), "INSERT": ()}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    slug = models.SlugField(max_length=50, unique=True)
+    # Byte by byte: /o/ACME/ and /o/acmé/ are other addresses than /o/acme/, not other names of it.
+    slug = models.SlugField(max_length=50, unique=True, db_collation="utf8mb4_bin")
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -28,7 +29,7 @@ class Organization(models.Model):
 class Membership(models.Model):
     """Who belongs where, as what. Read before anything is bound, so it is no TenantModel."""
 
-    runtime_grants: ClassVar = {"SELECT": ()}
+    runtime_grants: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ("role",), "DELETE": ()}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")

@@ -21,16 +21,27 @@ class Permission(StrEnum):
     MEMBERS_CHANGE = "members.change"
     OWNERS_CHANGE = "owners.change"
     AUDIT_VIEW = "audit.view"
+    VAULT_VIEW = "vault.view"
+    VAULT_CHANGE = "vault.change"
+    VAULT_REVEAL = "vault.reveal"
+    FOLDERS_CHANGE = "folders.change"
 
 
-_VIEWER = frozenset({Permission.ORGANIZATION_VIEW})
-_EDITOR = _VIEWER | {Permission.MEMBERS_VIEW}
-_ADMINISTRATOR = _EDITOR | {Permission.ORGANIZATION_CHANGE, Permission.MEMBERS_CHANGE, Permission.AUDIT_VIEW}
+_MEMBER = frozenset({Permission.ORGANIZATION_VIEW})
+_VIEWER = _MEMBER | {Permission.VAULT_VIEW}
+_EDITOR = _VIEWER | {Permission.MEMBERS_VIEW, Permission.VAULT_CHANGE, Permission.VAULT_REVEAL}
+_ADMINISTRATOR = _EDITOR | {
+    Permission.ORGANIZATION_CHANGE,
+    Permission.MEMBERS_CHANGE,
+    Permission.AUDIT_VIEW,
+    Permission.FOLDERS_CHANGE,
+}
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEWER,
     Role.EDITOR: _EDITOR,
-    Role.AUDITOR: _VIEWER | {Permission.MEMBERS_VIEW, Permission.AUDIT_VIEW},
+    # Reads who did what, and no more: not even what there is in the vault.
+    Role.AUDITOR: _MEMBER | {Permission.MEMBERS_VIEW, Permission.AUDIT_VIEW},
     Role.ADMINISTRATOR: _ADMINISTRATOR,
     Role.OWNER: _ADMINISTRATOR | {Permission.OWNERS_CHANGE},
 }

@@ -1,11 +1,9 @@
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.urls import reverse
 
-from casemate.accounts.models import LINK_AGE
+from casemate.accounts.management.links import tell_link
 from casemate.accounts.services import AlreadyEnrolled, issue_enrolment_link
 
 
@@ -30,6 +28,4 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{problem} is enrolled already. To replace password and second factor, add --again."
             ) from None
-        hours = int(LINK_AGE.total_seconds() // 3600)
-        self.stderr.write(f"For {user.email}, once, within {hours} hours; it is shown only here:")
-        self.stdout.write(f"https://{settings.SITE_NAME}{reverse('enrol', args=[token])}")
+        tell_link(self, user.email, token)
