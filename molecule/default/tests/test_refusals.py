@@ -28,6 +28,7 @@ def state_of_the_host(on_host: Shell) -> Shell:
         ("nginx_hsts_stage=9", ["nginx_hsts_stage is refused", "got: 9"]),
         ("nginx_hsts_stge=1", ["nginx_hsts_stge is no variable", "nginx_hsts_stage"]),
         ("mariadb_innodb_buffer_pool_size=plenty", ["mariadb_innodb_buffer_pool_size", "64M to 64G"]),
+        ("valkey_memory_mib=8", ["valkey_memory_mib is 8", "16 to 384"]),
         ("site_name=Casemate", ["site_name", "declared.yml"]),
         ("application_release_signers=[]", ["application_release_signers"]),
         ("sshd_accounts=['nobody-here']", ["sshd_accounts", "would not get in again"]),
@@ -70,6 +71,8 @@ def test_a_missing_variable_is_named(converge: Shell, state_of_the_host: Shell, 
         ("sshd/sshd_config.j2", "NoSuchOption yes", "sshd", "ssh", "/etc/ssh/sshd_config"),
         ("nftables/nftables.conf.j2", "this is no rule", "firewall", "nftables", "/etc/nftables.conf"),
         ("mariadb/casemate.cnf.j2", "no-such-option = 1", "mariadb", "mariadb", "/etc/mysql/mariadb.conf.d/99-casemate.cnf"),
+        ("valkey/limiter.conf.j2", "no-such-option 1", "valkey", "casemate-limiter", "/etc/casemate/limiter.conf"),
+        ("valkey/limiter-users.acl", "user nobody on +nothing", "valkey", "casemate-limiter", "/etc/casemate/limiter-users.acl"),
     ],
 )
 def test_a_text_that_its_program_refuses_replaces_nothing(
