@@ -36,6 +36,7 @@ class Environment(BaseSettings):
     database_port: Annotated[int, Field(ge=1, le=65535)] = 3306
     database_name: Identifier = "casemate"
     audit_schema: Identifier = "casemate_audit"
+    limiter_socket: Path = Path("/run/casemate-limiter/valkey.sock")
     static_root: Path | None = None
     profile: Literal["baseline", "strict", "lab"] = "baseline"
 
@@ -138,10 +139,12 @@ class Configuration:
             # Migrations change tables: they sign nothing, open nothing and write no event.
             self.secret_key = secrets.token_urlsafe(64)
             self.keks, self.audit_keys = KeySet({}, name="keyring-keks"), KeySet({}, name="audit-keys")
+            self.limiter_password = ""
         else:
             self.secret_key = credentials.text("django-secret-key")
             self.keks = KeySet.parse(credentials.text("keyring-keks"), name="keyring-keks")
             self.audit_keys = KeySet.parse(credentials.text("audit-keys"), name="audit-keys")
+            self.limiter_password = credentials.text("limiter-app-password")
         if len(self.secret_key) < 50:
             raise Misconfigured("The credential django-secret-key is shorter than 50 characters: make it again.")
 
@@ -190,6 +193,7 @@ class BuildConfiguration(Configuration):
         self.secret_key = secrets.token_urlsafe(64)
         self.keks = KeySet({"1": secrets.token_bytes(32)}, name="keyring-keks")
         self.audit_keys = KeySet({"1": secrets.token_bytes(32)}, name="audit-keys")
+        self.limiter_password = secrets.token_urlsafe(32)
 
     @property
     def database(self) -> dict[str, Any]:

@@ -21,11 +21,14 @@ DATABASE_ACCOUNT = _environment.database_account
 KEYRING_KEKS = _configuration.keks
 AUDIT_KEYS = _configuration.audit_keys
 AUDIT_SCHEMA = _configuration.audit_schema
+LIMITER_SOCKET = _environment.limiter_socket
+LIMITER_PASSWORD = _configuration.limiter_password
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.staticfiles",
+    "axes",
     "casemate.tenancy",
     "casemate.keyring",
     "casemate.audit",
@@ -43,6 +46,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "casemate.limiter.LimitPages",
     "casemate.accounts.gate.SignInGate",
     "casemate.organizations.access.OrganizationAccess",
 ]
@@ -67,7 +71,7 @@ DATABASES = {"default": _configuration.database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["casemate.accounts.backends.PasswordBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "casemate.accounts.backends.PasswordBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -79,6 +83,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "sign-in"
+
+# Lock-out; accounts/lockout.py says what is counted and why.
+AXES_HANDLER = "casemate.accounts.lockout.Attempts"
+AXES_CLIENT_IP_CALLABLE = "casemate.accounts.lockout.attempt_address"
+AXES_USERNAME_CALLABLE = "casemate.accounts.lockout.attempt_person"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "ip_address"]
+AXES_FAILURE_LIMIT = 5  # for one person from one address
+LOCKOUT_LIMIT_FOR_ALL = 20  # for all persons from one address
+AXES_COOLOFF_TIME = timedelta(hours=1)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # an hour is an hour, however often someone tries meanwhile
+AXES_RESET_ON_SUCCESS = False  # axes would take the right password for a sign-in
+AXES_DISABLE_ACCESS_LOG = True  # the audit log is the one that tells
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 SESSION_ENGINE = "casemate.accounts.sessions"
 SESSION_COOKIE_NAME = "__Host-sessionid"
@@ -119,6 +136,7 @@ SECURE_CSP = {
     "upgrade-insecure-requests": True,
 }
 SILENCED_SYSTEM_CHECKS = [
+    "axes.W002",  # its middleware makes its own answer out of the request's form; ours is accounts/views.py's
     "security.W004",  # HSTS is nginx's alone: two layers would disagree
     "security.W008",  # nginx answers plain HTTP with 308; no such request comes here
     "security.W021",  # preloading is a stage of nginx's HSTS
@@ -155,5 +173,9 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # Django's own logger would add a handler that mails errors.
-    "loggers": {"django": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        # Its lines name people and addresses in a form of its own; casemate.sign_in writes the one that counts.
+        "axes": {"level": "ERROR"},
+    },
 }

@@ -1,12 +1,14 @@
 from django.urls import include, path
 
 from casemate.health import healthz
+from casemate.organizations.trail import installation_audit
 
 # What each organisation has. OrganizationAccess takes `organization` and hands the view a request that knows it.
 _of_an_organization = [
     path("", include("casemate.organizations.urls")),
 ]
 urlpatterns = [
+    path("audit/", installation_audit, name="audit"),
     path("o/<slug:organization>/", include(_of_an_organization)),
     path("", include("casemate.accounts.urls")),
     path("healthz", healthz, name="healthz"),

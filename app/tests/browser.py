@@ -35,7 +35,7 @@ class Browser(Client):
             raise_request_exception=kwargs.pop("raise_request_exception", True),
             SERVER_NAME="casemate.test",
             REMOTE_ADDR="",
-            HTTP_X_REAL_IP=ADDRESS,
+            HTTP_X_REAL_IP=kwargs.pop("address", ADDRESS),
             HTTP_X_FORWARDED_PROTO="https",
             **kwargs,
         )

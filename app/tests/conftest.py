@@ -1,5 +1,6 @@
 import os
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from django.db import connection
 from django.utils.timezone import now
 from hypothesis import settings as hypothesis_settings
 
+from casemate import limiter
 from casemate.accounts.assurance import Assurance
 from casemate.accounts.models import TotpDevice, User
 from casemate.accounts.totp import new_seed
@@ -60,6 +62,12 @@ def every_statement_names_the_tenant() -> Iterator[None]:
 
     with connection.execute_wrapper(guard):
         yield
+
+
+@pytest.fixture(autouse=True)
+def counts_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real valkey, and names that no other test counts under: what it keeps is not rolled back."""
+    monkeypatch.setattr(limiter, "PREFIX", f"limit:test-{uuid.uuid4()}:")
 
 
 @pytest.fixture(scope="session")

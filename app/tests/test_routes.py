@@ -22,6 +22,8 @@ EXPECTED: dict[str, tuple[str, tuple[int | str, int | str, int | str]]] = {
     "enrol-totp": ("/enrol/totp/", (SIGN_IN, VERIFY, HOME)),
     "enrol": ("/enrol/no-such-token/", (404, 404, 404)),
     "organization": ("/o/acme/", (SIGN_IN, VERIFY, "/o/acme/members/")),
+    "audit": ("/audit/", (SIGN_IN, VERIFY, 403)),
+    "organization-audit": ("/o/acme/audit/", (SIGN_IN, VERIFY, 403)),
     "members": ("/o/acme/members/", (SIGN_IN, VERIFY, 200)),
     "member": (f"/o/acme/members/{UNKNOWN}/", (SIGN_IN, VERIFY, 403)),
     "member-end": (f"/o/acme/members/{UNKNOWN}/end/", (SIGN_IN, VERIFY, 403)),
@@ -97,7 +99,7 @@ def test_signing_in_is_an_exchange_of_few_queries(world: SimpleNamespace) -> Non
     browser = Browser()
     with CaptureQueriesContext(connection) as queries:
         browser.sign_in(world.bob)
-    assert len([q for q in queries if "SAVEPOINT" not in q["sql"]]) <= 32
+    assert len([q for q in queries if "SAVEPOINT" not in q["sql"]]) <= 36
 
 
 def test_health_is_refused_while_the_database_is_gone(monkeypatch: pytest.MonkeyPatch, db: None) -> None:

@@ -118,14 +118,6 @@ def test_failed_sign_ins_are_told_with_what_was_typed_but_no_password(
     assert "hunter2" not in str(vars(event))
 
 
-def test_a_failed_sign_in_is_one_line_of_the_log_with_its_address(
-    browser: Browser, world: SimpleNamespace, caplog: Any
-) -> None:
-    browser.post("/sign-in/", {"email": "nobody@acme.example", "password": "x"})
-    (line,) = [r for r in caplog.records if r.name == "casemate.sign_in"]
-    assert (line.getMessage(), line.address) == ("sign-in failed", ADDRESS)
-
-
 def test_a_password_in_the_wrong_field_is_not_kept(world: SimpleNamespace) -> None:
     services.check_password(email="seven quiet otters row", password="", origin=Origin())
     assert Event.objects.latest("pk").target_label == "(not an e-mail address)"
@@ -326,12 +318,6 @@ def test_the_audit_log_holds_no_secret(browser: Browser, db: None) -> None:
     for secret in (token, PASSWORD, "canary", seed, f"'{code}'", f"'{second}'", "111111", carol.password, *keys):
         assert secret not in rows
     assert verify("installation").intact
-
-
-def test_old_sessions_are_swept_out_at_a_sign_in(browser: Browser, world: SimpleNamespace) -> None:
-    Session.objects.create(session_key="old", session_data="", expire_date=datetime(2020, 1, 1, tzinfo=UTC))
-    browser.sign_in(world.alice)
-    assert not Session.objects.filter(session_key="old").exists()
 
 
 def test_the_clients_address_is_nginxs_word_and_nobody_elses(world: SimpleNamespace) -> None:

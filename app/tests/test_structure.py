@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "organizations": {"tenancy", "keyring", "audit", "accounts"},
 }
 # Modules of the project itself that any application may use: they hold no state and import no application.
-SHARED = {"errors", "configuration"}
+SHARED = {"errors", "configuration", "limiter"}
 
 
 def imports(module: Path) -> Iterator[str]:
@@ -70,10 +70,12 @@ def test_no_file_is_longer_than_400_lines() -> None:
 EXPECTED_GRANTS = {
     "`casemate_test_audit`.`chain_head`": "SELECT, INSERT, UPDATE (`seq`, `mac`)",
     "`casemate_test_audit`.`event`": "SELECT, INSERT",
-    "accounts_enrolmentlink": "SELECT, INSERT, UPDATE",
+    "accounts_enrolmentlink": "SELECT, INSERT, UPDATE, DELETE",
     "accounts_session": "SELECT, INSERT, UPDATE, DELETE",
     "accounts_totpdevice": "SELECT, INSERT, UPDATE, DELETE",
     "accounts_user": "SELECT, INSERT, UPDATE",
+    "axes_accessattempt": "SELECT, INSERT, UPDATE, DELETE",
+    "axes_accessattemptexpiration": "SELECT, DELETE",
     "django_migrations": "SELECT",
     "keyring_scopekey": "SELECT, INSERT",
     "tenancy_membership": "SELECT, INSERT, UPDATE (`role`), DELETE",

@@ -38,8 +38,8 @@ def models() -> Iterator[tuple[str, Rights]]:
 
 def tables_of_packages() -> list[tuple[str, Rights]]:
     """Tables of packages, which have no model of ours, and what the application may do with them."""
-    named = re.search(r"^FOREIGN_TABLES.*?= (\{.*\})$", (APPLICATION / "audit" / "grants.py").read_text(), re.MULTILINE)
-    assert named, "app/casemate/audit/grants.py has no FOREIGN_TABLES on one line"
+    named = re.search(r"^FOREIGN_TABLES.*?= (\{.*?^\})$", (APPLICATION / "audit" / "grants.py").read_text(), re.MULTILINE | re.DOTALL)
+    assert named, "app/casemate/audit/grants.py has no FOREIGN_TABLES that ends with its bracket on a line"
     return [(f"casemate.{table}", rights) for table, rights in ast.literal_eval(named[1]).items()]
 
 

@@ -17,7 +17,8 @@ class PasswordBackend(BaseBackend):
         if user is None:
             make_password(password)
             return None
-        return user if user.check_password(password) and user.is_active else None
+        right = user.check_password(password)
+        return user if right and user.is_active and not user.must_change_password else None
 
     def get_user(self, user_id: Any) -> User | None:
         return User.objects.filter(pk=user_id, is_active=True).first()

@@ -85,7 +85,7 @@ def link_expiry() -> Any:
 class EnrolmentLink(models.Model):
     """A way in, once, for one person. The token is told at the terminal; only its hash is kept."""
 
-    runtime_grants: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ()}
+    runtime_grants: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": (), "DELETE": ()}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="enrolment_links")

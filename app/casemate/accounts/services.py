@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+from axes.models import AccessAttempt
 from django.contrib.auth import authenticate
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
 
+from casemate.accounts import lockout
 from casemate.accounts.models import EnrolmentLink, Session, TotpDevice, User, digest, normalised
 from casemate.accounts.totp import new_seed
 from casemate.audit.actions import Action
@@ -134,6 +134,7 @@ class Result(Enum):
     RIGHT = "right"
     WRONG = "wrong"
     WAIT = "wait"
+    LOCKED = "locked"  # this address may not try any more for now
 
 
 @dataclass(frozen=True)
@@ -143,32 +144,32 @@ class Checked:
 
 
 @committed
-def check_password(*, email: str, password: str, origin: Origin) -> User | None:
+def check_password(*, email: str, password: str, origin: Origin) -> tuple[Result, User | None]:
     """Whoever it is, by e-mail address and password. Right or wrong, it is in the audit log before this returns."""
-    user = authenticate(email=email, password=password)
-    if isinstance(user, User) and not user.must_change_password:
-        Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    attempt = lockout.Attempt(origin)
+    user = authenticate(attempt, email=email, password=password)
+    if isinstance(user, User):
         record(Action.PASSWORD_CHECKED, actor=Actor.person(user), origin=origin, target=Target.person(user))
-        return user
-    target = Target("user", label=_typed(email))
-    record(Action.PASSWORD_CHECKED, actor=STRANGER, origin=origin, target=target, success=False)
-    return None
-
-
-def _typed(email: str) -> str:
-    """What was typed as an address, unless it is none: people type their password into the wrong field."""
-    try:
-        validate_email(email)
-    except ValidationError:
-        return "(not an e-mail address)"
-    return visible(email, 100)
+        return Result.RIGHT, user
+    result = Result.LOCKED if attempt.axes_locked_out else Result.WRONG
+    label = visible(lockout.typed(email), 100)
+    record(
+        Action.PASSWORD_CHECKED,
+        actor=STRANGER,
+        origin=origin,
+        target=Target("user", label=label),
+        success=False,
+        detail={"result": result.value},
+    )
+    if attempt.axes_locked_out and attempt.axes_failures_since_start is not None:  # by this very try
+        record(Action.LOCKED_OUT, actor=STRANGER, origin=origin, target=Target("user", label=label))
+    return result, None
 
 
 @committed
 def check_code(*, user: User, code: str, origin: Origin) -> Checked:
     """The second factor of someone who has one. RIGHT means signed in, and the event of it is committed."""
-    device = TotpDevice.objects.select_for_update().get(user=user, confirmed=True)
-    checked = _check(device, code)
+    checked = _check_confirmed(user, code, origin)
     if checked.result is Result.RIGHT:
         _note_sign_in(user, origin)
     _record_code(Action.TOTP_CHECKED, user, origin, checked)
@@ -201,15 +202,49 @@ def confirm_device(*, user: User, code: str, origin: Origin) -> Checked:
 @committed
 def step_up(*, user: User, code: str, origin: Origin) -> Checked:
     """The second factor once more, from someone who is signed in."""
-    device = TotpDevice.objects.select_for_update().get(user=user, confirmed=True)
-    checked = _check(device, code)
+    checked = _check_confirmed(user, code, origin)
     _record_code(Action.STEPPED_UP, user, origin, checked)
     return checked
 
 
 @committed
+def unlock(*, email: str = "", address: str = "") -> list[tuple[str, str]]:
+    """Forget the wrong tries for a person, from an address, or both; who and where they were. An operator's word."""
+    if not email and not address:
+        raise ValueError("Everybody everywhere is nobody's to unlock.")
+    attempts = AccessAttempt.objects.all()
+    if email:
+        attempts = attempts.filter(username=lockout.typed(email))
+    if address:
+        attempts = attempts.filter(ip_address=lockout.neighbourhood(address))
+    forgotten = list(attempts.values_list("username", "ip_address"))
+    attempts.delete()
+    user = User.objects.by_email(email)
+    if user is not None and (device := user.confirmed_device()) is not None:
+        device.throttle_reset()
+    target = (
+        Target.person(user) if user else Target("address" if address else "user", label=visible(address or email, 100))
+    )
+    record(Action.UNLOCKED, actor=TERMINAL, origin=Origin(), target=target, detail={"forgotten": len(forgotten)})
+    return [(username or "", ip or "") for username, ip in forgotten]
+
+
+@committed
 def sign_out(*, user: User, origin: Origin) -> None:
     record(Action.SIGNED_OUT, actor=Actor.person(user), origin=origin, target=Target.person(user))
+
+
+def _check_confirmed(user: User, code: str, origin: Origin) -> Checked:
+    """A locked-out address does not get as far as the device, so it cannot make its owner wait either."""
+    if lockout.locked(user.email, origin):
+        return Checked(Result.LOCKED)
+    checked = _check(TotpDevice.objects.select_for_update().get(user=user, confirmed=True), code)
+    if checked.result is Result.RIGHT:
+        lockout.forgive(user.email, origin)
+    if checked.result is Result.WRONG and lockout.failed(user.email, origin):
+        record(Action.LOCKED_OUT, actor=Actor.person(user), origin=origin, target=Target.person(user))
+        return Checked(Result.LOCKED)
+    return checked
 
 
 def _check(device: TotpDevice, code: str) -> Checked:

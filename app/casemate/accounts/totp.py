@@ -18,6 +18,7 @@ from casemate.keyring.scopes import INSTALLATION, Scope
 
 SEED_BYTES = 20  # RFC 4226, section 4: 160 bits
 STEP_SECONDS = 30
+MOST_FAILURES = 9  # 256 s of waiting: who has stolen the password must not keep its owner out for days
 TOLERANCE_STEPS = 1  # a clock may be 30 seconds off, either way
 
 
@@ -38,7 +39,7 @@ class TotpDevice(TimestampMixin, ThrottlingMixin, Device):
         constraints = (models.UniqueConstraint(fields=("user", "confirmed"), name="one_totp_device_a_person"),)
 
     def get_throttle_factor(self) -> int:
-        """Seconds to wait after the first wrong code; it doubles with each further one."""
+        """Seconds to wait after the first wrong code; it doubles with each further one, up to MOST_FAILURES."""
         return 1
 
     def seconds_to_wait(self) -> int:
@@ -60,6 +61,7 @@ class TotpDevice(TimestampMixin, ThrottlingMixin, Device):
             self.set_last_used_timestamp(commit=False)
         else:
             self.throttle_increment(commit=False)
+            self.throttling_failure_count = min(self.throttling_failure_count, MOST_FAILURES)  # type: ignore[has-type]
         return bool(accepted)
 
     def uri(self, email: str) -> str:

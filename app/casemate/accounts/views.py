@@ -1,5 +1,7 @@
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import segno
 from django.conf import settings
@@ -11,7 +13,8 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from casemate.accounts import services
+from casemate import limiter
+from casemate.accounts import services, tries
 from casemate.accounts.forms import CodeForm, EnrolmentPasswordForm, SignInForm
 from casemate.accounts.gate import Access, access, finish_session, signed_in, start_session
 from casemate.accounts.models import User
@@ -42,11 +45,15 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     form = SignInForm(request.POST or None)
     if form.is_valid():
         origin = Origin.of(request)
-        user = services.check_password(**form.cleaned_data, origin=origin)
+        with refusals_logged(origin):
+            tries.admit_password(form.cleaned_data["email"], origin)
+        result, user = services.check_password(**form.cleaned_data, origin=origin)
         if user is not None:
             start_session(request, user)
             return redirect("verify")
-        log.warning("sign-in failed", extra={"address": origin.ip})
+        refused(origin)
+        if result is services.Result.LOCKED:
+            return limiter.too_many(request, settings.AXES_COOLOFF_TIME)
         form.add_error(None, "The e-mail address or the password is not right.")
     return render(request, "accounts/sign_in.html", {"form": form})
 
@@ -62,11 +69,17 @@ def verify(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if form.is_valid():
         origin = Origin.of(request)
+        with refusals_logged(origin):
+            tries.admit_code(user, origin)
         checked = services.check_code(user=user, code=form.cleaned_data["code"], origin=origin)
         if checked.result is services.Result.RIGHT:
+            tries.forgive_after_success(user, origin)
             finish_session(request)
             return redirect("profile")
-        refuse_code(form, checked, origin)
+        refused(origin)
+        if checked.result is services.Result.LOCKED:
+            return limiter.too_many(request, settings.AXES_COOLOFF_TIME)
+        refuse_code(form, checked)
     return render(request, "accounts/verify.html", {"form": form})
 
 
@@ -78,11 +91,15 @@ def step_up(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if form.is_valid():
         origin = Origin.of(request)
+        tries.admit_code(user, origin)
         checked = services.step_up(user=user, code=form.cleaned_data["code"], origin=origin)
         if checked.result is services.Result.RIGHT:
+            tries.forgive_after_success(user, origin)
             finish_session(request)
             return HttpResponseRedirect(onward, status=303)
-        refuse_code(form, checked, origin)
+        if checked.result is services.Result.LOCKED:
+            return limiter.too_many(request, settings.AXES_COOLOFF_TIME)
+        refuse_code(form, checked)
     minutes = int(settings.STEP_UP_AGE.total_seconds() // 60)
     return render(request, "accounts/step_up.html", {"form": form, "onward": onward, "minutes": minutes})
 
@@ -120,8 +137,10 @@ def enrol(request: HttpRequest, token: str) -> HttpResponse:
             start_session(request, user)
             return redirect("enrol-totp")
     except services.LinkRefused as refusal:
-        status = 404 if isinstance(refusal, services.LinkUnknown) else 410
-        return page(request, status, "This link does not work", str(refusal))
+        unknown = isinstance(refusal, services.LinkUnknown)
+        if unknown:
+            refused(origin)
+        return page(request, 404 if unknown else 410, "This link does not work", str(refusal))
     return render(request, "accounts/enrol_password.html", {"form": form, "person": user})
 
 
@@ -140,7 +159,7 @@ def enrol_totp(request: HttpRequest) -> HttpResponse:
             if checked.result is services.Result.RIGHT:
                 finish_session(request)
                 return redirect("profile")
-            refuse_code(form, checked, origin)
+            refuse_code(form, checked)
     except services.SetUpClosed:
         if user.confirmed_device() is not None:
             return redirect("verify")
@@ -164,8 +183,21 @@ def person(request: HttpRequest) -> User:
     return request.user
 
 
-def refuse_code(form: CodeForm, checked: services.Checked, origin: Origin) -> None:
-    log.warning("second factor failed", extra={"address": origin.ip})
+def refused(origin: Origin) -> None:
+    """The line by which fail2ban counts: its words and fields are fixed, and the address is the one that we count."""
+    log.warning("sign-in refused", extra={"address": origin.ip})
+
+
+@contextmanager
+def refusals_logged(origin: Origin) -> Iterator[None]:
+    try:
+        yield
+    except limiter.TooMany:
+        refused(origin)
+        raise
+
+
+def refuse_code(form: CodeForm, checked: services.Checked) -> None:
     if checked.result is services.Result.WAIT:
         seconds = int(checked.wait.total_seconds())
         form.add_error("code", f"Too many wrong codes. Wait {seconds} s, then enter a new one.")

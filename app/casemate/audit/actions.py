@@ -14,6 +14,8 @@ class Action(StrEnum):
     SIGNED_IN = "accounts.sign_in"
     SIGNED_OUT = "accounts.sign_out"
     SESSIONS_ENDED = "accounts.sessions.end"
+    LOCKED_OUT = "accounts.lock_out"
+    UNLOCKED = "accounts.unlock"
     STEPPED_UP = "accounts.step_up"
     ORGANIZATION_CREATED = "organizations.create"
     ORGANIZATION_UNKNOWN = "organizations.access.unknown"

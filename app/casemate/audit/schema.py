@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS `{schema}`.`event` (
     UNIQUE KEY `one_event_a_number` (`stream`, `seq`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
 ;;
+CREATE INDEX IF NOT EXISTS `event_by_action` ON `{schema}`.`event` (`stream`, `action`, `seq`)
+;;
+CREATE INDEX IF NOT EXISTS `event_by_time` ON `{schema}`.`event` (`stream`, `at`)
+;;
 CREATE TABLE IF NOT EXISTS `{schema}`.`chain_head` (
     `stream` varchar(64) NOT NULL PRIMARY KEY,
     `seq` bigint unsigned NOT NULL,

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -14,6 +16,7 @@ from casemate.audit.origin import Target
 from casemate.audit.services import committed, record
 from casemate.audit.text import visible
 from casemate.errors import forbidden
+from casemate.limiter import LimiterDown, hit
 from casemate.tenancy.binding import bind
 from casemate.tenancy.models import Membership, Organization
 from casemate.tenancy.permissions import Permission, allows
@@ -50,6 +53,33 @@ def permission[V: Callable[..., HttpResponseBase]](needed: Permission) -> Callab
     return mark
 
 
+def operators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """For the installation's own pages, which are under no organisation."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        assurance = Assurance.of(request)
+        if assurance.user.is_operator:
+            return view(request, *args, **kwargs)
+        if times := worth_telling("operators-only", assurance):
+            note_no_operator(assurance=assurance, times=times)
+        raise PermissionDenied
+
+    return guarded
+
+
+def worth_telling(scope: str, assurance: Assurance) -> int:
+    """How often within a minute, where that is worth an event: the 1st, 10th, 100th, … time; else 0.
+
+    Whoever is refused in a loop would grow the log else. Without the limiter each one is told.
+    """
+    try:
+        count = hit(scope, f"{assurance.user.pk} {assurance.origin.ip}", limit=0, per=timedelta(minutes=1)).count
+    except LimiterDown:
+        return 1
+    return count if str(count).rstrip("0") == "1" else 0
+
+
 class OrganizationAccess:
     """Turn the slug of the address into `request.organization` and `request.membership`, bound for the view.
 
@@ -79,7 +109,8 @@ class OrganizationAccess:
             .first()
         )
         if membership is None:
-            note_stranger(assurance=assurance, slug=slug)
+            if times := worth_telling("strangers", assurance):
+                note_stranger(assurance=assurance, slug=slug, times=times)
             raise Http404
         request.organization, request.membership = membership.organization, membership  # type: ignore[attr-defined]
         if not allows(membership.role, needed):
@@ -93,12 +124,14 @@ class OrganizationAccess:
     @staticmethod
     def _refuse(request: HttpRequest, needed: Permission) -> HttpResponseBase:
         membership: Membership = request.membership  # type: ignore[attr-defined]
-        note_refusal(assurance=Assurance.of(request), membership=membership, needed=needed)
+        assurance = Assurance.of(request)
+        if times := worth_telling(str(membership.pk), assurance):
+            note_refusal(assurance=assurance, membership=membership, needed=needed, times=times)
         return forbidden(request)
 
 
 @committed
-def note_stranger(*, assurance: Assurance, slug: str) -> None:
+def note_stranger(*, assurance: Assurance, slug: str, times: int) -> None:
     """On the installation's stream: strangers write nothing into an organisation's own."""
     record(
         Action.ORGANIZATION_UNKNOWN,
@@ -106,18 +139,32 @@ def note_stranger(*, assurance: Assurance, slug: str) -> None:
         origin=assurance.origin,
         target=Target("organization", label=visible(slug, 50)),
         success=False,
+        detail={"times": times},
         stream=INSTALLATION,
     )
 
 
 @committed
-def note_refusal(*, assurance: Assurance, membership: Membership, needed: Permission) -> None:
+def note_no_operator(*, assurance: Assurance, times: int) -> None:
+    record(
+        Action.ACCESS_REFUSED,
+        actor=assurance.actor,
+        origin=assurance.origin,
+        target=Target("installation", label="the installation's own pages"),
+        success=False,
+        detail={"right": "operator", "times": times},
+        stream=INSTALLATION,
+    )
+
+
+@committed
+def note_refusal(*, assurance: Assurance, membership: Membership, needed: Permission, times: int) -> None:
     record(
         Action.ACCESS_REFUSED,
         actor=assurance.actor,
         origin=assurance.origin,
         target=Target("organization", str(membership.organization_id), membership.organization.name),
         success=False,
-        detail={"right": needed.value, "role": membership.role},
+        detail={"right": needed.value, "role": membership.role, "times": times},
         stream=str(membership.organization_id),
     )

@@ -17,7 +17,10 @@ class Place:
     needs: Permission
 
 
-PLACES = (Place("Members", "members", Permission.MEMBERS_VIEW),)
+PLACES = (
+    Place("Members", "members", Permission.MEMBERS_VIEW),
+    Place("Audit", "organization-audit", Permission.AUDIT_VIEW),
+)
 
 
 def open_to(membership: Membership) -> list[Place]:

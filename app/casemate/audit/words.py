@@ -1,0 +1,57 @@
+"""Each event in plain words, as the audit pages say it: who — words — to whom or what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from casemate.audit.actions import Action, ActorKind
+from casemate.audit.models import Event
+
+
+@dataclass(frozen=True)
+class Words:
+    done: str
+    failed: str = ""  # where the event can be one of failure
+
+
+WORDS: Mapping[Action, Words] = {
+    Action.ENROLMENT_LINK_ISSUED: Words("made an enrolment link for"),
+    Action.ENROLMENT_LINK_OPENED: Words("opened the enrolment link of"),
+    Action.ENROLMENT_LINK_USED: Words("used the enrolment link of"),
+    Action.PASSWORD_SET: Words("set the password of"),
+    Action.PASSWORD_CHECKED: Words("gave the right password of", "gave a wrong password for"),
+    Action.TOTP_ENROLLED: Words("set up the second factor of"),
+    Action.TOTP_CHECKED: Words("gave the right second factor of", "gave a wrong second factor for"),
+    Action.SIGNED_IN: Words("signed in as"),
+    Action.SIGNED_OUT: Words("signed out as"),
+    Action.SESSIONS_ENDED: Words("ended every session of"),
+    Action.LOCKED_OUT: Words("was locked out, after too many wrong tries, as"),
+    Action.UNLOCKED: Words("lifted the lock-out of"),
+    Action.STEPPED_UP: Words("confirmed the second factor of", "failed to confirm the second factor of"),
+    Action.ORGANIZATION_CREATED: Words("made the organisation"),
+    Action.ORGANIZATION_UNKNOWN: Words("", "asked for an organisation that is not theirs or is not there:"),
+    Action.ACCESS_REFUSED: Words("", "was refused, for want of the right, in"),
+    Action.MEMBER_ADDED: Words("added as a member"),
+    Action.MEMBER_ROLE_CHANGED: Words("changed the role of"),
+    Action.MEMBER_ENDED: Words("ended the membership of"),
+    Action.SMOKE_TESTED: Words("tried whether events can be written"),
+}
+NOBODY = {ActorKind.STRANGER.value: "Somebody not signed in", ActorKind.TERMINAL.value: "An operator at the host"}
+
+
+def who(event: Event) -> str:
+    return event.actor_label or NOBODY.get(event.actor_kind, "Somebody unknown")
+
+
+def what(event: Event) -> str:
+    """An event of a release to come, which this one has no words for, is told by its name."""
+    if event.action not in Action:
+        return event.action
+    words = WORDS[Action(event.action)]
+    return words.done if event.success and words.done else words.failed or f"failed: {words.done}"
+
+
+def label(action: Action) -> str:
+    """For a list to choose from."""
+    words = WORDS[action]
+    text = (words.done or words.failed).rstrip(":")
+    return text[:1].upper() + text[1:]
