@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "casemate.audit",
     "casemate.accounts",
     "casemate.organizations",
+    "casemate.vault",
 ]
 MIDDLEWARE = [
     # The first ones lay headers on every answer, so that an error made further in has them too.
@@ -127,6 +128,7 @@ SECURE_CSP = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.NONCE],
     "style-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],  # forms that keep what was typed, and the clipboard
     "img-src": [CSP.SELF, "data:"],  # Pico draws its marks as data: pictures
     "form-action": [CSP.SELF],
     "frame-ancestors": [CSP.NONE],

@@ -6,6 +6,7 @@ from casemate.organizations.trail import installation_audit
 # What each organisation has. OrganizationAccess takes `organization` and hands the view a request that knows it.
 _of_an_organization = [
     path("", include("casemate.organizations.urls")),
+    path("vault/", include("casemate.vault.urls")),
 ]
 urlpatterns = [
     path("audit/", installation_audit, name="audit"),

@@ -24,6 +24,7 @@ from casemate.audit.services import begin_stream
 from casemate.tenancy.models import Membership, Organization
 from casemate.tenancy.permissions import Role
 from tests.browser import ADDRESS, PASSWORD, Browser
+from tests.vault import Who, fill, telling
 
 # No example database: the source tree stays as it was. A run may ask for more examples.
 hypothesis_settings.register_profile(
@@ -31,7 +32,7 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("casemate")
 
-TENANT_TABLES = ("example_folder", "example_note")
+TENANT_TABLES = ("example_folder", "example_note", "vault_folder", "vault_password", "vault_passwordrevision")
 
 
 @pytest.fixture(scope="session")
@@ -134,6 +135,17 @@ def assurance(world: SimpleNamespace) -> Callable[..., Assurance]:
         return Assurance(user=getattr(world, name), origin=Origin(ip=ADDRESS), second_factor_at=now() - age)
 
     return of
+
+
+@pytest.fixture
+def who(world: SimpleNamespace, assurance: Callable[..., Assurance]) -> Who:
+    """`who("bob")`: the arguments by which a service of an organisation knows bob."""
+    return telling(world, assurance)
+
+
+@pytest.fixture
+def vault(world: SimpleNamespace, who: Who) -> SimpleNamespace:
+    return fill(world, who)
 
 
 @pytest.fixture

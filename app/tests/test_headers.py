@@ -78,6 +78,7 @@ def test_the_policy_allows_nothing_but_our_own_styles_pictures_and_forms(answer:
     assert policy == {
         "default-src": "'none'",
         "style-src": "'self'",
+        "connect-src": "'self'",
         "img-src": "'self' data:",
         "form-action": "'self'",
         "frame-ancestors": "'none'",

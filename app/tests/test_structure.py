@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "audit": {"tenancy", "keyring"},
     "accounts": {"tenancy", "keyring", "audit"},
     "organizations": {"tenancy", "keyring", "audit", "accounts"},
+    "vault": {"tenancy", "keyring", "audit", "accounts", "organizations"},
 }
 # Modules of the project itself that any application may use: they hold no state and import no application.
 SHARED = {"errors", "configuration", "limiter"}
@@ -78,6 +79,10 @@ EXPECTED_GRANTS = {
     "axes_accessattemptexpiration": "SELECT, DELETE",
     "django_migrations": "SELECT",
     "keyring_scopekey": "SELECT, INSERT",
+    "vault_folder": "SELECT, INSERT, UPDATE (`name`, `parent_id`, `reason_required`)",
+    "vault_password": "SELECT, INSERT, UPDATE (`folder_id`, `name`, `contents`, `version`, `changed_at`,"
+    " `changed_by_id`, `deleted_at`, `deleted_by_id`)",
+    "vault_passwordrevision": "SELECT, INSERT",
     "tenancy_membership": "SELECT, INSERT, UPDATE (`role`), DELETE",
     "tenancy_organization": "SELECT, INSERT",
 }

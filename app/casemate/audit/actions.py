@@ -23,6 +23,17 @@ class Action(StrEnum):
     MEMBER_ADDED = "organizations.member.add"
     MEMBER_ROLE_CHANGED = "organizations.member.change_role"
     MEMBER_ENDED = "organizations.member.end"
+    FOLDER_CREATED = "vault.folder.create"
+    FOLDER_CHANGED = "vault.folder.change"
+    VAULT_PASSWORD_CREATED = "vault.password.create"  # noqa: S105
+    VAULT_PASSWORD_CHANGED = "vault.password.change"  # noqa: S105
+    VAULT_PASSWORD_TRASHED = "vault.password.trash"  # noqa: S105
+    VAULT_PASSWORD_RESTORED = "vault.password.restore"  # noqa: S105
+    VAULT_PASSWORD_REVEALED = "vault.password.reveal"  # noqa: S105
+    VAULT_PASSWORD_COPIED = "vault.password.copy"  # noqa: S105
+    VAULT_REVISION_REVEALED = "vault.revision.reveal"
+    VAULT_SLOWED_DOWN = "vault.slow_down"
+    VAULT_TAMPERED = "vault.tampered"
     SMOKE_TESTED = "audit.smoke"
 
 

@@ -32,6 +32,8 @@ CREATE INDEX IF NOT EXISTS `event_by_action` ON `{schema}`.`event` (`stream`, `a
 ;;
 CREATE INDEX IF NOT EXISTS `event_by_time` ON `{schema}`.`event` (`stream`, `at`)
 ;;
+CREATE INDEX IF NOT EXISTS `event_by_target` ON `{schema}`.`event` (`stream`, `target_id`, `seq`)
+;;
 CREATE TABLE IF NOT EXISTS `{schema}`.`chain_head` (
     `stream` varchar(64) NOT NULL PRIMARY KEY,
     `seq` bigint unsigned NOT NULL,

@@ -33,6 +33,17 @@ WORDS: Mapping[Action, Words] = {
     Action.MEMBER_ADDED: Words("added as a member"),
     Action.MEMBER_ROLE_CHANGED: Words("changed the role of"),
     Action.MEMBER_ENDED: Words("ended the membership of"),
+    Action.FOLDER_CREATED: Words("made the folder"),
+    Action.FOLDER_CHANGED: Words("changed the folder"),
+    Action.VAULT_PASSWORD_CREATED: Words("stored the password"),
+    Action.VAULT_PASSWORD_CHANGED: Words("changed the password"),
+    Action.VAULT_PASSWORD_TRASHED: Words("moved to the trash the password"),
+    Action.VAULT_PASSWORD_RESTORED: Words("restored the password"),
+    Action.VAULT_PASSWORD_REVEALED: Words("looked at the password"),
+    Action.VAULT_PASSWORD_COPIED: Words("copied a part of the password"),
+    Action.VAULT_REVISION_REVEALED: Words("looked at a former version of the password"),
+    Action.VAULT_SLOWED_DOWN: Words("", "was slowed down, after looking at many passwords"),
+    Action.VAULT_TAMPERED: Words("", "found what is no longer what was stored in the password"),
     Action.SMOKE_TESTED: Words("tried whether events can be written"),
 }
 NOBODY = {ActorKind.STRANGER.value: "Somebody not signed in", ActorKind.TERMINAL.value: "An operator at the host"}

@@ -5,5 +5,7 @@ from collections.abc import Mapping
 
 PURPOSES: Mapping[str, str] = {
     "totp-seed": "accounts.TotpDevice.seed",
+    "vault-password": "vault.Password.contents",
+    "vault-revision": "vault.PasswordRevision.contents",
 }
 RETIRED: frozenset[str] = frozenset()

@@ -18,6 +18,7 @@ class Place:
 
 
 PLACES = (
+    Place("Vault", "vault", Permission.VAULT_VIEW),
     Place("Members", "members", Permission.MEMBERS_VIEW),
     Place("Audit", "organization-audit", Permission.AUDIT_VIEW),
 )

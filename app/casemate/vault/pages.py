@@ -1,0 +1,76 @@
+"""What a page of the vault shows of many rows, in few queries; none of them reads the sealed column."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, QuerySet
+
+from casemate.vault.folders import Node, Tree
+from casemate.vault.models import Password
+
+A_PAGE = 50
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One page of a list; `number` counts from 1."""
+
+    rows: Sequence[Password]
+    total: int
+    number: int
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // A_PAGE))
+
+    @property
+    def first(self) -> int:
+        return (self.number - 1) * A_PAGE + 1
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.rows) - 1
+
+    @property
+    def before(self) -> int | None:
+        return self.number - 1 if self.number > 1 else None
+
+    @property
+    def after(self) -> int | None:
+        return self.number + 1 if self.number < self.pages else None
+
+
+@dataclass(frozen=True)
+class FolderRow:
+    node: Node
+    count: int  # with what lies below it
+
+
+def folder_rows(tree: Tree) -> list[FolderRow]:
+    live = Password.objects.filter(deleted_at=None).order_by().values_list("folder_id").annotate(Count("id"))
+    counts = tree.counted(dict(live))
+    return [FolderRow(node, counts[node.folder.pk]) for node in tree.nodes]
+
+
+def find(tree: Tree, *, q: str, folder_id: uuid.UUID | None, page: int) -> Listing:
+    """Live passwords whose name or folder's name holds `q`, in a folder and below it."""
+    found = Password.listed().filter(deleted_at=None)
+    if folder_id is not None:
+        found = found.filter(folder_id__in=tree.under(folder_id))
+    if q:
+        found = found.filter(Q(name__icontains=q) | Q(folder__name__icontains=q))
+    return _page(found, page)
+
+
+def trashed(page: int) -> Listing:
+    rows = Password.listed().exclude(deleted_at=None).select_related("folder", "deleted_by").order_by("-deleted_at")
+    return _page(rows, page)
+
+
+def _page(found: QuerySet[Password], page: int) -> Listing:
+    total = found.count()
+    pages = max(1, -(-total // A_PAGE))
+    number = min(page, pages)
+    start = (number - 1) * A_PAGE
+    return Listing(list(found[start : start + A_PAGE]), total, number)
