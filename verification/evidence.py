@@ -19,7 +19,7 @@ from verification.words import FROM_BEST_TO_WORST, Observation, Result, State
 if TYPE_CHECKING:  # it brings pytest along, which those who only read evidence can do without
     from verification.runner import Run
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"  # the same number before the dot: older results can still be compared with
 REMOVED = "[removed: it looks like a secret]"
 # What never belongs into evidence, whatever a check observed: the last line of defence, not the first.
 SECRETS = (
@@ -67,7 +67,7 @@ def document(run: "Run", previous: dict[str, Any] | None = None) -> dict[str, An
             "areas": {area: _counts(group) for area, group in sorted(_by_area(run).items())},
             "problems": run.problems,
             "results": results,
-            "planned": [{"control": control.id, "title": control.title} for control in run.planned],
+            "planned": [_planned(control) for control in run.planned],
             "without_probe": sorted({r.control for r in run.results} - run.probed),
             "previous": {"started": previous["started"], "score": previous["summary"]["score"]} if previous else None,
         }
@@ -95,11 +95,22 @@ def _worst_first(result: Result) -> tuple[int, str, str]:
     return (-FROM_BEST_TO_WORST.index(result.state), result.control, result.host)
 
 
+def _planned(control: Control) -> dict[str, Any]:
+    return {
+        "control": control.id,
+        "title": control.title,
+        "area": control.area,
+        "severity": control.severity,
+        "implemented_by": list(control.implemented_by),
+    }
+
+
 def _result(run: "Run", result: Result, before: dict[tuple[str, str], str]) -> dict[str, Any]:
     control: Control = run.register[result.control]
     return {
         "control": control.id,
         "title": control.title,
+        "why": control.why,
         "area": control.area,
         "severity": control.severity,
         "host": result.host,
@@ -143,7 +154,7 @@ def previous(folder: Path) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads((folder / "latest" / "results.json").read_text())
     except (OSError, ValueError):
         return None
-    return found if found.get("schema_version") == SCHEMA_VERSION else None
+    return found if str(found.get("schema_version")).partition(".")[0] == SCHEMA_VERSION.partition(".")[0] else None
 
 
 def write(folder: Path, files: dict[str, str], moment: datetime, *, latest: bool = True) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from verification import expectations, inventory, marks, register
+from verification import expectations, inventory, marks, register, words
 from verification.inventory import ROOT
 from verification.tests.conftest import a_control, a_register
 from verification.words import CannotRun
@@ -34,6 +34,7 @@ def test_no_requirement_is_missing() -> None:
     width = {"X": 2}
     expected = {f"{area}-{number:0{width.get(area, 3)}}" for area, count in AREAS.items() for number in range(1, count + 1)}
     assert sum(AREAS.values()) == 405
+    assert set(words.AREAS) == set(AREAS), "each area has a name for people"
     assert set(register.load()) == expected
 
 
