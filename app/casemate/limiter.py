@@ -51,7 +51,8 @@ def hit(scope: str, key: str, *, limit: int, per: timedelta) -> Allowance:
     try:
         with _valkey().pipeline(transaction=True) as together:
             together.set(name, 0, px=milliseconds, nx=True)
-            together.execute_command("INCR", name)  # the client's own incr() sends INCRBY, which the account may not
+            # The client's own incr() sends INCRBY, which the account may not.
+            together.execute_command("INCR", name)  # type: ignore[no-untyped-call]
             together.pttl(name)
             _made, count, left = together.execute()
             if left < 0:  # it ran out between the first step and the second: a count without an end

@@ -39,7 +39,7 @@ def access[V: Callable[..., HttpResponseBase]](level: Access) -> Callable[[V], V
 def start_session(request: HttpRequest, user: User) -> None:
     """After the right password: a new session id, which opens only set-up, verification and sign-out."""
     request.session.flush()
-    login(request, user)
+    login(request, user, backend="casemate.accounts.backends.PasswordBackend")
     now = datetime.now(UTC).timestamp()
     request.session[STARTED] = request.session[SEEN] = now
 

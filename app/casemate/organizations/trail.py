@@ -23,8 +23,8 @@ def organization_audit(request: OrganizationRequest) -> HttpResponse:
     return show(request, str(request.organization.pk), actions, request.organization.name)
 
 
-@operators_only
 @require_safe
+@operators_only
 def installation_audit(request: HttpRequest) -> HttpResponse:
     return show(request, INSTALLATION, list(Action), "this installation")
 
