@@ -17,7 +17,7 @@ AREAS = {
     "AI": 16, "API": 15, "APP": 29, "AUD": 17, "AUTH": 30, "BAN": 5, "BKP": 6, "BLD": 23, "DB": 14, "HOST": 11, "K8S": 16,
     "LOG": 17, "OPS": 33, "SCAN": 20, "SSO": 10, "TEN": 18, "TLS": 5, "UI": 13, "UPL": 4, "VAULT": 30, "WEB": 33, "X": 40,
 }  # fmt: skip
-# Who is to come: planned controls may name them. A name goes from here when its folder is there.
+# Planned controls may name these before their folders are there.
 TO_COME = {
     *("roles/mail", "roles/valkey", "roles/fail2ban", "roles/logging", "roles/backup", "roles/monitoring", "roles/load_balancer"),
     *(
