@@ -44,11 +44,12 @@ def test_bob_stores_a_password_and_everybody_can_see_who_saw_it(page: Page, comp
     expect(page.get_by_role("heading", name="Nothing here yet")).to_be_visible()
     screenshot(page, "10-vault-empty")
 
-    page.get_by_role("link", name="Make the first folder").click()
+    page.get_by_role("button", name="Make the first folder").click()
     page.get_by_label("Name", exact=True).fill("Printers")
     page.get_by_label("Ask for a reason").check()
     screenshot(page, "11-folder-new")
     page.get_by_role("button", name="Make the folder").click()
+    expect(page.get_by_role("link", name="Printers", exact=True)).to_be_visible()
 
     page.goto(f"https://{SITE}/o/{ACME}/vault/new/")
     page.get_by_label("Name", exact=True).fill("Printer on floor 2")
@@ -69,6 +70,8 @@ def test_bob_stores_a_password_and_everybody_can_see_who_saw_it(page: Page, comp
     page.get_by_role("link", name="Printer on floor 2").click()
     page.get_by_role("button", name="Reveal").click()
     expect(page.get_by_text(FORMER)).not_to_be_visible()  # no reason, no password
+    assert [complaint.partition("status of ")[2] for complaint in complaints] == ["422 ()"], complaints
+    complaints.clear()
     page.get_by_label("Why do you need it?").fill(REASON)
     page.get_by_role("button", name="Reveal").click()
     expect(page.get_by_text(FORMER)).to_be_visible()
@@ -80,11 +83,12 @@ def test_bob_stores_a_password_and_everybody_can_see_who_saw_it(page: Page, comp
     expect(page.get_by_role("main")).to_contain_text(REASON)
     expect(page.get_by_role("main")).not_to_contain_text("canary")
 
-    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("button", name="Edit").click()
     page.get_by_role("textbox", name="Password").fill(SECRET)
     screenshot(page, "16-password-edit")
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("main")).to_contain_text("Version 2")
+    page.get_by_role("button", name="History").click()
     expect(page.get_by_role("main")).to_contain_text("Version 1")
     screenshot(page, "17-history")
     page.get_by_role("link", name="Reveal version 1").click()
