@@ -23,6 +23,7 @@ from casemate.audit.schema import statements
 from casemate.audit.services import begin_stream
 from casemate.tenancy.models import Membership, Organization
 from casemate.tenancy.permissions import Role
+from casemate.vault import reveals
 from tests.browser import ADDRESS, PASSWORD, Browser
 from tests.vault import Who, fill, telling
 
@@ -146,6 +147,12 @@ def who(world: SimpleNamespace, assurance: Callable[..., Assurance]) -> Who:
 @pytest.fixture
 def vault(world: SimpleNamespace, who: Who) -> SimpleNamespace:
     return fill(world, who)
+
+
+@pytest.fixture
+def two_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two in a window that belongs to this test alone."""
+    monkeypatch.setattr(reveals, "LIMITS", ((2, timedelta(seconds=60)),))
 
 
 @pytest.fixture

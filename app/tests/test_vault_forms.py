@@ -34,7 +34,7 @@ def test_the_way_of_a_password_through_its_forms(vault: SimpleNamespace, signed_
     assert "In the trash since" in browser.get(made.url).text
     assert browser.get(f"{made.url}edit/").status_code == 404
     refused = browser.post(f"{made.url}reveal/", {"reason": "test"})
-    assert refused.status_code == 422
+    assert refused.status_code == 200
     assert "in the trash" in refused.text
     assert browser.post(f"{made.url}restore/").url == made.url
     assert "Firewall 2" in browser.get(HOME).text
@@ -84,7 +84,7 @@ def with_foreign(vault: SimpleNamespace, typed: dict[str, str]) -> dict[str, str
 def refused(browser: Browser, path: str, sent: dict[str, str], sentence: str) -> str:
     """The page of a refused form; the script of the page is told the same."""
     answer = browser.post(path, sent)
-    assert answer.status_code == 422, sentence
+    assert answer.status_code == 200, sentence
     assert sentence in answer.text
     told = json.loads(browser.post(path, sent, HTTP_ACCEPT="application/json").content)
     assert sentence in json.dumps(told["errors"])
@@ -171,6 +171,6 @@ def test_a_malformed_body_is_answered_and_changes_nothing(vault: SimpleNamespace
     for content_type, body in MALFORMED:
         for path in (f"{HOME}new/", f"{HOME}folders/new/", *(at(vault.acme, tail) for tail in tails)):
             answer = browser.generic("POST", path, body, content_type=content_type)
-            assert answer.status_code in {400, 413, 422}, (path, body[:50])
+            assert answer.status_code in {200, 400, 413}, (path, body[:50])
             assert not any(trace in answer.text for trace in TRACES)
-    assert state() == before
+    assert state() == before, "a page of 200 was the form again"

@@ -23,6 +23,7 @@ MARKS = {
 # The marks as they stand in HTML, in JSON or in a list of queries: a part that nothing escapes.
 TRACES = ("canary-password-Zx9", "canary-user-Qv7", "canary-url-Wk3", "canary-notes-Jh5")
 HOME = "/o/acme/vault/"
+REASON = "ticket 4711"
 OWNERS = {"acme": "alice", "globex": "mallory"}
 
 Who = Callable[..., dict[str, Any]]
@@ -74,3 +75,13 @@ def state() -> list[Any]:
             cursor.execute(f"SELECT * FROM `{model._meta.db_table}` ORDER BY {order}, id")
             found.append(cursor.fetchall())
     return found
+
+
+def flip(table: str, organization: Any) -> None:
+    """Change one bit of each sealed value, as someone with the database could."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET contents = CONCAT(LEFT(contents, 40), CHAR(ASCII(SUBSTRING(contents, 41, 1)) ^ 1),"
+            " SUBSTRING(contents, 42)) WHERE organization_id = %s",
+            [organization.pk],
+        )

@@ -105,7 +105,7 @@ async function copy(button) {
     return;
   }
   const told = await answer.json();
-  if (!answer.ok) {
+  if (told.text === undefined) {
     say(said, told.sentence);
     return;
   }

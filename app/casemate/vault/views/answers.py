@@ -69,8 +69,8 @@ def ask(request: HttpRequest, template: str, form: forms.Form, context: dict[str
         answer: dict[str, Any] = {"errors": {name or "": list(errors) for name, errors in form.errors.items()}}
         if "version" in form.fields:
             answer["version"] = form.data.get("version", "")
-        return JsonResponse(answer, status=422)
-    return render(request, template, {"form": form, **context}, status=422 if form.errors else 200)
+        return JsonResponse(answer)
+    return render(request, template, {"form": form, **context})
 
 
 def go(request: OrganizationRequest, name: str, **arguments: Any) -> HttpResponse:

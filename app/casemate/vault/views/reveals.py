@@ -14,7 +14,7 @@ from casemate.organizations.access import OrganizationRequest, permission
 from casemate.tenancy.permissions import Permission
 from casemate.vault import reveals
 from casemate.vault.forms import CopyForm, ReasonForm
-from casemate.vault.refusals import Unknown, VaultRefusal
+from casemate.vault.refusals import VaultRefusal
 from casemate.vault.views.answers import attempt, entry, form_page, posted, tells, who
 
 SHOWN_SECONDS = 30
@@ -57,9 +57,8 @@ def _reveal(
         revealed = attempt(form, lambda: verb(form.cleaned_data["reason"]))
         if revealed:
             return _show(request, revealed, form.cleaned_data["reason"], context)
-    status = 422 if form.errors else 200
     context = {**context, "password": entry(password_id, trashed=True), "form": form}
-    return render(request, "vault/reveal.html", context, status=status)
+    return render(request, "vault/reveal.html", context)
 
 
 def _show(
@@ -83,14 +82,13 @@ def password_copy(request: OrganizationRequest, password_id: uuid.UUID) -> HttpR
         return redirect("password-reveal", organization=request.organization.slug, password_id=password_id)
     form = CopyForm(request.POST)
     if not form.is_valid():
-        return JsonResponse({"sentence": " ".join(_sentences(form))}, status=422)
+        return JsonResponse({"sentence": " ".join(_sentences(form))})
     cleaned = form.cleaned_data
     try:
         text = reveals.copy(password_id=password_id, part=cleaned["part"], reason=cleaned["reason"], **who(request))
-    except Unknown as refusal:
-        return JsonResponse({"sentence": str(refusal)}, status=404)
     except VaultRefusal as refusal:
-        return JsonResponse({"sentence": str(refusal)}, status=refusal.status)
+        status = 200 if refusal.field else refusal.status  # as a form that is asked again
+        return JsonResponse({"sentence": str(refusal)}, status=status)
     return JsonResponse({"text": text}, headers={"Cache-Control": "no-store"})
 
 
