@@ -13,10 +13,16 @@ A_PAGE = 50
 
 
 @dataclass(frozen=True)
+class Row:
+    password: Password
+    path: str  # of its folder
+
+
+@dataclass(frozen=True)
 class Listing:
     """One page of a list; `number` counts from 1."""
 
-    rows: Sequence[Password]
+    rows: Sequence[Row]
     total: int
     number: int
 
@@ -55,22 +61,28 @@ def folder_rows(tree: Tree) -> list[FolderRow]:
 
 def find(tree: Tree, *, q: str, folder_id: uuid.UUID | None, page: int) -> Listing:
     """Live passwords whose name or folder's name holds `q`, in a folder and below it."""
-    found = Password.listed().filter(deleted_at=None)
+    found = _in_clear("changed_by").filter(deleted_at=None).order_by("name", "id")
     if folder_id is not None:
         found = found.filter(folder_id__in=tree.under(folder_id))
     if q:
         found = found.filter(Q(name__icontains=q) | Q(folder__name__icontains=q))
-    return _page(found, page)
+    return _page(found, tree, page)
 
 
-def trashed(page: int) -> Listing:
-    rows = Password.listed().exclude(deleted_at=None).select_related("folder", "deleted_by").order_by("-deleted_at")
-    return _page(rows, page)
+def trashed(tree: Tree, page: int) -> Listing:
+    found = _in_clear("deleted_by").exclude(deleted_at=None).order_by("-deleted_at", "id")
+    return _page(found, tree, page)
 
 
-def _page(found: QuerySet[Password], page: int) -> Listing:
+def _in_clear(*people: str) -> QuerySet[Password]:
+    """The folder is not joined: the tree, which is loaded anyway, knows its path."""
+    return Password.objects.defer("contents").select_related(*people)
+
+
+def _page(found: QuerySet[Password], tree: Tree, page: int) -> Listing:
     total = found.count()
     pages = max(1, -(-total // A_PAGE))
     number = min(page, pages)
     start = (number - 1) * A_PAGE
-    return Listing(list(found[start : start + A_PAGE]), total, number)
+    rows = [Row(password, tree.node(password.folder_id).path) for password in found[start : start + A_PAGE]]
+    return Listing(rows, total, number)

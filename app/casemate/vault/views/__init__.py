@@ -137,7 +137,7 @@ def password_restore(request: OrganizationRequest, password_id: uuid.UUID) -> Ht
 def trash(request: OrganizationRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     number = (form.cleaned_data["page"] or 1) if form.is_valid() else 1
-    return render(request, "vault/trash.html", {"listing": pages.trashed(number), "may": rights(request)})
+    return render(request, "vault/trash.html", {"listing": pages.trashed(Tree.load(), number), "may": rights(request)})
 
 
 def rights(request: OrganizationRequest) -> dict[str, bool]:
