@@ -1,7 +1,7 @@
 """What a page of the vault shows of many rows, in few queries; none of them reads the sealed column."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, QuerySet
@@ -53,25 +53,34 @@ class FolderRow:
     count: int  # with what lies below it
 
 
-def folder_rows(tree: Tree) -> list[FolderRow]:
-    live = Password.objects.filter(deleted_at=None).order_by().values_list("folder_id").annotate(Count("id"))
-    counts = tree.counted(dict(live))
-    return [FolderRow(node, counts[node.folder.pk]) for node in tree.nodes]
+type Counts = Mapping[uuid.UUID, int]
 
 
-def find(tree: Tree, *, q: str, folder_id: uuid.UUID | None, page: int) -> Listing:
+def counts() -> Counts:
+    """How many live passwords lie in each folder itself."""
+    return dict(Password.objects.filter(deleted_at=None).order_by().values_list("folder_id").annotate(Count("id")))
+
+
+def folder_rows(tree: Tree, lying: Counts) -> list[FolderRow]:
+    below = tree.counted(lying)
+    return [FolderRow(node, below[node.folder.pk]) for node in tree.nodes]
+
+
+def find(tree: Tree, lying: Counts, *, q: str, folder_id: uuid.UUID | None, page: int) -> Listing:
     """Live passwords whose name or folder's name holds `q`, in a folder and below it."""
     found = _in_clear("changed_by").filter(deleted_at=None).order_by("name", "id")
     if folder_id is not None:
         found = found.filter(folder_id__in=tree.under(folder_id))
-    if q:
-        found = found.filter(Q(name__icontains=q) | Q(folder__name__icontains=q))
-    return _page(found, tree, page)
+    if not q:  # nobody needs to count again
+        places = lying.keys() if folder_id is None else tree.under(folder_id)
+        return _page(found, sum(lying.get(place, 0) for place in places), tree, page)
+    found = found.filter(Q(name__icontains=q) | Q(folder__name__icontains=q))
+    return _page(found, found.count(), tree, page)
 
 
 def trashed(tree: Tree, page: int) -> Listing:
     found = _in_clear("deleted_by").exclude(deleted_at=None).order_by("-deleted_at", "id")
-    return _page(found, tree, page)
+    return _page(found, found.count(), tree, page)
 
 
 def _in_clear(*people: str) -> QuerySet[Password]:
@@ -79,8 +88,7 @@ def _in_clear(*people: str) -> QuerySet[Password]:
     return Password.objects.defer("contents").select_related(*people)
 
 
-def _page(found: QuerySet[Password], tree: Tree, page: int) -> Listing:
-    total = found.count()
+def _page(found: QuerySet[Password], total: int, tree: Tree, page: int) -> Listing:
     pages = max(1, -(-total // A_PAGE))
     number = min(page, pages)
     start = (number - 1) * A_PAGE

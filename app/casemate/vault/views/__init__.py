@@ -4,6 +4,7 @@ import uuid
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from casemate.accounts.assurance import Assurance
@@ -27,13 +28,15 @@ def vault(request: OrganizationRequest) -> HttpResponse:
         raise Http404
     folder_id = asked.get("folder")
     chosen = tree.node(folder_id) if folder_id else None
-    listing = pages.find(tree, q=asked.get("q", ""), folder_id=folder_id, page=asked.get("page") or 1)
+    lying = pages.counts()
+    listing = pages.find(tree, lying, q=asked.get("q", ""), folder_id=folder_id, page=asked.get("page") or 1)
     context = {
         "form": form,
+        "home": reverse("vault", args=[request.organization.slug]),  # once, not once a row
         "q": asked.get("q", ""),
         "chosen": chosen,
         "listing": listing,
-        "folders": pages.folder_rows(tree),
+        "folders": pages.folder_rows(tree, lying),
         "may": rights(request),
     }
     return render(request, "vault/vault.html", context)

@@ -19,7 +19,9 @@ from casemate.vault.views.answers import ask, attempt, form_page, go, posted, te
 @require_safe
 def folders(request: OrganizationRequest) -> HttpResponse:
     may = {"arrange": allows(request.membership.role, Permission.FOLDERS_CHANGE)}
-    return render(request, "vault/folders.html", {"folders": pages.folder_rows(Tree.load()), "may": may})
+    return render(
+        request, "vault/folders.html", {"folders": pages.folder_rows(Tree.load(), pages.counts()), "may": may}
+    )
 
 
 @permission(Permission.FOLDERS_CHANGE)
