@@ -31,7 +31,7 @@ release: tools ## build and sign a release artefact [PROJECT=your/django/project
 test: ## all tests that a change must pass (about 15 minutes)
 	@bin/test
 
-test-full: ## test, with every probe instead of a sample
+test-full: ## test, with every probe instead of a sample, and a Django project of somebody else on a host
 	@bin/test --full
 
 app-test: ## the application's tests in a lab host [ARGS="-k totp"]

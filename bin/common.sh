@@ -69,7 +69,7 @@ give_back() {
     done
 }
 
-declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3)
+declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [own]=4)
 # lab NAME STATE ANSIBLE-ARGUMENT…: make (or, with lab_present=false, remove) a lab
 lab() {
     local name=$1 state=$2
