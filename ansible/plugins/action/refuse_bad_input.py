@@ -26,7 +26,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class ActionModule(ActionBase):
-    """refuse_bad_input: {declared: PATH, roles: {ROLE: GROUP}}"""
+    """refuse_bad_input: {declared: PATH, roles: {ROLE: GROUP}}; without roles, only whether the file can be read."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -37,7 +37,11 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
         declared = Path(str(self._task.args["declared"]))
-        roles: dict[str, str] = self._task.args["roles"]
+        if fault := unreadable(declared):
+            return result | {"failed": True, "msg": f"{fault} Nothing was changed."}
+        roles: dict[str, str] = self._task.args.get("roles", {})
+        if not roles:
+            return result | {"changed": False}
         folders = {role: role_folder(role) for role in roles}
         specs = {role: read_spec(folder) for role, folder in folders.items()}
 
@@ -59,8 +63,11 @@ class ActionModule(ActionBase):
             try:
                 given[name] = self._templar.template(variables[name])
             except AnsibleError as error:
+                given[name] = None
                 yield f"{name} cannot be worked out: {str(error).splitlines()[0]} {meaning(spec, name)}"
         for name in sorted(spec):
+            if given.get(name, ...) is None:
+                continue
             if name not in given:
                 if spec[name].get("required"):
                     yield f"{name} is missing. {meaning(spec, name)}"
@@ -82,6 +89,18 @@ def role_folder(role: str) -> Path:
 
 def read_yaml(path: Path) -> Any:
     return yaml.load(path.read_bytes(), Loader=LOADER)  # noqa: S506  # both loaders are safe ones
+
+
+def unreadable(declared: Path) -> str:
+    """What is wrong with the file as such, in a sentence."""
+    try:
+        found = read_yaml(declared)
+    except OSError as error:
+        return f"{declared} cannot be read ({error.strerror}): it says what this installation is. inventories/example has one to copy."
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        return f"{declared} is no YAML{f', from line {mark.line + 1} on' if mark else ''}: {getattr(error, 'problem', error)}."
+    return "" if isinstance(found, dict) else f"{declared} is no list of names and values, as in `site_name: vault.example.org`."
 
 
 def read_spec(folder: Path) -> Spec:

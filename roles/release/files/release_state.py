@@ -153,12 +153,13 @@ def finish(project: Project, artefact: Path, key: Path, content: str) -> dict[st
     """
     if not key.is_file():
         raise Refused(f"{key} does not exist: make a key with ssh-keygen -t ed25519 and name it in release_signing_key.")
-    signature = artefact.with_name(f"{artefact.name}.sig")
-    signature.unlink(missing_ok=True)
-    command = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", "casemate-release", str(artefact)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    with artefact.open("rb") as content_of_it:
+        command = ["ssh-keygen", "-q", "-Y", "sign", "-f", str(key), "-n", "casemate-release"]
+        done = subprocess.run(command, stdin=content_of_it, capture_output=True, text=True)
     if done.returncode != 0:
-        raise Refused(f"ssh-keygen could not sign with {key}: {done.stderr.strip()}")
+        hint = "A key with a passphrase goes into ssh-agent (ssh-add); then name its public half, KEY=….pub."
+        raise Refused(f"ssh-keygen could not sign with {key}: {done.stderr.strip()}. {hint}")
+    artefact.with_name(f"{artefact.name}.sig").write_text(done.stdout)
     total = sha256(artefact)
     artefact.with_name(f"{artefact.name}.sha256").write_text(f"{total}  {artefact.name}\n")
     built = artefact.name.removeprefix(f"{project.contract.name}-").removesuffix(".tar.zst")
