@@ -13,8 +13,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).parents[3]
-STATE = ROOT / ".lab" / "test"
-INVENTORY = "inventories/test/hosts.yml"
+# The throwaway host; CASEMATE_TEST_ON=up takes the host of `make up` instead, for a quick loop.
+KEPT = os.environ.get("CASEMATE_TEST_ON") == "up"
+STATE = ROOT / ".lab" if KEPT else ROOT / ".lab" / "test"
+INVENTORY = "inventories/lab/hosts.yml" if KEPT else "inventories/test/hosts.yml"
 SITE = "casemate.test"
 PHONE = ViewportSize(width=390, height=844)
 DESK = ViewportSize(width=1280, height=900)
