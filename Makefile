@@ -5,10 +5,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible/ansible.cfg
 INVENTORY ?= inventories/lab/hosts.yml
 
-.PHONY: help up down converge verify probe release test test-full app-test lint ssh clean tools lock
+.PHONY: help up down converge restore restore-drill verify probe release test test-full app-test lint ssh clean tools lock
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 up: ## a hardened Debian 13 host on this machine, with the application on it, verified
 	@bin/up
@@ -18,6 +18,12 @@ down: ## remove the hosts of make up and their data (YES=1 where an organisation
 
 converge: tools ## run ansible/site.yml again, whole or in part [TAGS=nginx] [INVENTORY=…] [LIMIT=…]
 	@ansible-playbook ansible/site.yml -i $(INVENTORY) $(if $(TAGS),--tags $(TAGS)) $(if $(LIMIT),--limit $(LIMIT))
+
+restore: ## a host back from its backup, onto a bare one: IDENTITY=… [INVENTORY=…] [SNAPSHOT=…] [OVERWRITE=host]
+	@bin/restore
+
+restore-drill: ## lose a throwaway host with data on it, bring it back, and say how long that took and what was lost
+	@bin/restore-drill
 
 verify: tools ## check every control on the real host [INVENTORY=…] [LIMIT=…] [ACTIVE=1]
 	@casemate verify --inventory $(INVENTORY) $(if $(LIMIT),--limit $(LIMIT)) $(if $(ACTIVE),--active)

@@ -27,7 +27,7 @@ refuse() {
 need_root() {
     [ "$(id -u)" = 0 ] && return
     command -v sudo >/dev/null || refuse "this needs root (mounts, network namespaces, Debian packages) and there is no sudo here. Run it as root."
-    exec sudo --preserve-env=CASEMATE_MIRROR,CASEMATE_NETWORKS,XDG_CACHE_HOME,PYTHON,INVENTORY,TAGS,YES,ARGS,CI,SSH_AUTH_SOCK "$0" "$@"
+declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [own]=4 [drill]=6)
 }
 
 # One run of a kind at a time: a second would break the first's host under its hands.
@@ -81,11 +81,16 @@ give_back() {
     done
 }
 
+<<<<<<< HEAD
 declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [own]=4)
+=======
+declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [drill]=4)
+>>>>>>> 91cfa1d (Bring a host back from its backup, proved before anything is changed)
 # lab NAME STATE ANSIBLE-ARGUMENT…: make (or, with lab_present=false, remove) a lab
 lab() {
     local name=$1 state=$2
     shift 2
     ansible-playbook ansible/lab.yml -i localhost, -e "lab_name=$name lab_network=$CASEMATE_NETWORKS.${third[$name]} lab_state_dir=$state" "$@" 8>&- 9>&-
 }
-remove_lab() { python3 roles/lab/files/lab.py destroy --lab "$1" --network "$CASEMATE_NETWORKS.${third[$1]}" --state "$2" 8>&- 9>&-; }
+# remove_lab NAME STATE [--host HOST]: all of a lab, or one host of it
+remove_lab() { python3 roles/lab/files/lab.py destroy --lab "$1" --network "$CASEMATE_NETWORKS.${third[$1]}" --state "$2" "${@:3}" 8>&- 9>&-; }

@@ -2,7 +2,7 @@
 """Make and remove the local lab: real Debian 13 hosts on this machine, reached over SSH like any other.
 
     lab.py create  --lab up --network 10.77.0 --state .lab --host casemate --host observer
-    lab.py destroy --lab up --network 10.77.0 --state .lab
+    lab.py destroy --lab up --network 10.77.0 --state .lab [--host casemate]
 
 `create` prints `changed` where it made a host. Exit status 2 and one sentence where it cannot.
 """
@@ -77,8 +77,13 @@ def create(network: Network, hosts: list[str], state: Path, binds: list[str]) ->
     _give_to_the_caller(state)
 
 
-def destroy(network: Network, state: Path) -> None:
-    """Remove every host of the lab, its network and what is in its state directory. Twice is fine."""
+def destroy(network: Network, state: Path, hosts: list[str]) -> None:
+    """Remove these hosts; without any, all of the lab, its network and what is in its state directory. Twice is fine."""
+    if hosts:
+        for name in hosts:
+            Machine(network, name, _number(name)).destroy()
+            print(f"changed: removed {name}", flush=True)
+        return
     for directory in sorted((STATE / network.lab).glob("*")):
         Machine(network, directory.name, _number(directory.name)).destroy()
         print(f"changed: removed {directory.name}", flush=True)
@@ -151,7 +156,7 @@ def main() -> int:
             if arguments.action == "create":
                 create(network, arguments.host, arguments.state.resolve(), arguments.bind)
             else:
-                destroy(network, arguments.state.resolve())
+                destroy(network, arguments.state.resolve(), arguments.host)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return 2
