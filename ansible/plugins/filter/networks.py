@@ -21,6 +21,12 @@ def of_family(networks: Iterable[str], version: int) -> list[str]:
     return sorted({network for network in networks if ipaddress.ip_network(network, strict=False).version == version})
 
 
+def roads(networks: Iterable[str]) -> list[str]:
+    """Those that are somebody's: a network of more than a 256th of IPv4, or a 65536th of IPv6, is a part of the world."""
+    narrowest = {4: 8, 6: 16}
+    return [one for one in networks if (network := ipaddress.ip_network(one, strict=False)).prefixlen >= narrowest[network.version]]
+
+
 def egress_faults(egress: dict[str, list[Any]]) -> list[str]:
     """A sentence for each line of egress from which no rule of the firewall can be made."""
     return [sentence for account, services in egress.items() for sentence in _faults(str(account), services)]
@@ -47,4 +53,4 @@ class FilterModule:
     """What Ansible loads."""
 
     def filters(self) -> dict[str, Callable[..., object]]:
-        return {"within": within, "of_family": of_family, "egress_faults": egress_faults}
+        return {"within": within, "of_family": of_family, "roads": roads, "egress_faults": egress_faults}
