@@ -10,6 +10,8 @@ from pathlib import Path
 
 from rootfs import LabError
 
+WATCHERS = 1024
+
 
 def run(*command: str, stdin: str | None = None, check: bool = True) -> str:
     """Run a command and return what it prints. Raises LabError with its own words where it fails."""
@@ -68,6 +70,11 @@ class Network:
         run("ip", "-6", "address", "replace", f"{self.address6(1)}/64", "dev", self.bridge, "nodad")
         run("ip", "link", "set", self.bridge, "up")
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+        # Each host's systemd and services watch files, about ten watchers a host, and all hosts' root is one user to the kernel: with
+        # the usual limit of 128 the twelfth host on a machine, of whatever lab, does not boot.
+        watchers = Path("/proc/sys/fs/inotify/max_user_instances")
+        if int(watchers.read_text()) < WATCHERS:
+            watchers.write_text(str(WATCHERS))
         # A table of the lab's own: deleting it is the whole clean-up.
         rules = f"""
 table ip {self.table} {{}}
