@@ -15,7 +15,7 @@ from casemate.audit.models import Event
 from casemate.audit.origin import TERMINAL, Actor, Origin, Target
 from casemate.audit.search import Search, page
 from casemate.audit.services import begin_stream, record
-from casemate.audit.words import WORDS, label, what, who
+from casemate.audit.words import WORDS, label, to_whom, what, who
 from tests.browser import ADDRESS, Browser
 
 SignedIn = Callable[[str], Browser]
@@ -55,6 +55,16 @@ def test_each_event_has_its_words() -> None:
 def test_an_event_of_a_release_to_come_is_told_by_its_name() -> None:
     event = Event(action="teams.merge", actor_kind="robot", success=True)
     assert (who(event), what(event)) == ("Somebody unknown", "teams.merge")
+
+
+@pytest.mark.parametrize(
+    ("success", "words"), [(True, ("gave their second factor", "")), (False, ("gave a wrong second factor", ""))]
+)
+def test_who_acts_for_themselves_is_named_once(success: bool, words: tuple[str, str]) -> None:
+    event = Event(action=Action.TOTP_CHECKED, actor="1", target_id="1", target_label="bob", success=success)
+    assert (what(event), to_whom(event)) == words
+    event.target_id = "2"
+    assert to_whom(event) == "bob"
 
 
 # Who reads what

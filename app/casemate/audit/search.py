@@ -11,7 +11,7 @@ from django.db.models.functions import Collate
 
 from casemate.audit.actions import Action
 from casemate.audit.models import Event
-from casemate.audit.words import label, what, who
+from casemate.audit.words import label, to_whom, what, who
 
 PAGE = 50
 LARGEST = 2**63 - 1
@@ -100,10 +100,17 @@ class Line:
     event: Event
     who: str
     what: str
+    to_whom: str
 
     @property
     def details(self) -> list[tuple[str, str]]:
-        return [(name.replace("_", " "), str(value)) for name, value in sorted(self.event.detail.items())]
+        """What the words do not say yet."""
+        told = {("result", "right"), ("result", "wrong"), ("times", 1)}
+        return [
+            (name.replace("_", " "), "yes" if value is True else str(value))
+            for name, value in sorted(self.event.detail.items())
+            if value is not False and (name, value) not in told
+        ]
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ def page(search: Search, stream: str) -> Page:
         found = list(events.order_by("-seq")[: PAGE + 1])
         more_newer, more_older = bool(before), len(found) > PAGE
         found = found[:PAGE]
-    lines = [Line(event, who(event), what(event)) for event in found]
+    lines = [Line(event, who(event), what(event), to_whom(event)) for event in found]
     if not found:
         return Page.empty()
     return Page(lines, found[-1].seq if more_older else None, found[0].seq if more_newer else None)

@@ -11,22 +11,35 @@ from casemate.audit.models import Event
 class Words:
     done: str
     failed: str = ""  # where the event can be one of failure
+    own: tuple[str, str] = ("", "")  # the same two where who acts is also whom it is about, who is not named again then
 
 
 WORDS: Mapping[Action, Words] = {
     Action.ENROLMENT_LINK_ISSUED: Words("made an enrolment link for"),
     Action.ENROLMENT_LINK_OPENED: Words("opened the enrolment link of"),
-    Action.ENROLMENT_LINK_USED: Words("used the enrolment link of"),
-    Action.PASSWORD_SET: Words("set the password of"),
-    Action.PASSWORD_CHECKED: Words("gave the right password of", "gave a wrong password for"),
-    Action.TOTP_ENROLLED: Words("set up the second factor of"),
-    Action.TOTP_CHECKED: Words("gave the right second factor of", "gave a wrong second factor for"),
-    Action.SIGNED_IN: Words("signed in as"),
-    Action.SIGNED_OUT: Words("signed out as"),
-    Action.SESSIONS_ENDED: Words("ended every session of"),
-    Action.LOCKED_OUT: Words("was locked out, after too many wrong tries, as"),
+    Action.ENROLMENT_LINK_USED: Words("used the enrolment link of", own=("used their enrolment link", "")),
+    Action.PASSWORD_SET: Words("set the password of", own=("set their password", "")),
+    Action.PASSWORD_CHECKED: Words(
+        "gave the right password of", "gave a wrong password for", own=("gave their password", "gave a wrong password")
+    ),
+    Action.TOTP_ENROLLED: Words("set up the second factor of", own=("set up their second factor", "")),
+    Action.TOTP_CHECKED: Words(
+        "gave the right second factor of",
+        "gave a wrong second factor for",
+        own=("gave their second factor", "gave a wrong second factor"),
+    ),
+    Action.SIGNED_IN: Words("signed in as", own=("signed in", "")),
+    Action.SIGNED_OUT: Words("signed out as", own=("signed out", "")),
+    Action.SESSIONS_ENDED: Words("ended every session of", own=("ended all their sessions", "")),
+    Action.LOCKED_OUT: Words(
+        "was locked out, after too many wrong tries, as", own=("was locked out, after too many wrong tries", "")
+    ),
     Action.UNLOCKED: Words("lifted the lock-out of"),
-    Action.STEPPED_UP: Words("confirmed the second factor of", "failed to confirm the second factor of"),
+    Action.STEPPED_UP: Words(
+        "gave again the second factor of",
+        "gave a wrong second factor, asked for it again, for",
+        own=("gave their second factor again", "gave a wrong second factor, asked for it again"),
+    ),
     Action.ORGANIZATION_CREATED: Words("made the organisation"),
     Action.ORGANIZATION_UNKNOWN: Words("", "asked for an organisation that is not theirs or is not there:"),
     Action.ACCESS_REFUSED: Words("", "was refused, for want of the right, in"),
@@ -58,7 +71,20 @@ def what(event: Event) -> str:
     if event.action not in Action:
         return event.action
     words = WORDS[Action(event.action)]
-    return words.done if event.success and words.done else words.failed or f"failed: {words.done}"
+    own = words.own if about_themselves(event) else ("", "")
+    if event.success and words.done:
+        return own[0] or words.done
+    return own[1] or words.failed or f"failed: {words.done}"
+
+
+def about_themselves(event: Event) -> bool:
+    return bool(event.actor) and event.actor == event.target_id
+
+
+def to_whom(event: Event) -> str:
+    """The person or thing, unless the words say it already."""
+    own = event.action in Action and any(WORDS[Action(event.action)].own)
+    return "" if own and about_themselves(event) else event.target_label
 
 
 def label(action: Action) -> str:

@@ -50,7 +50,9 @@ def member(request: OrganizationRequest, member_id: uuid.UUID) -> HttpResponse:
             role=form.cleaned_data["role"],
         ),
     ):
-        return redirect("organization", organization=request.organization.slug)
+        # Who took the right from themselves may open the members' page no more.
+        onward = "organization" if subject.pk == request.membership.pk else "members"
+        return redirect(onward, organization=request.organization.slug)
     return render(request, "organizations/member.html", {"subject": subject, "form": form})
 
 
