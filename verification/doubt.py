@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from verification.host import Facts, Host, Newcomer, NotObserved
+from verification.household import Household
 from verification.inventory import ROOT
 from verification.marks import Check, Marked
 from verification.register import Register
@@ -52,6 +53,7 @@ def doubt(check: Check, session: Session, host: Host) -> Doubt:
     """Alters each fact that the check asks for until every observation of it has been red."""
     host.inside.asked.clear()
     host.outside.asked.clear()
+    host.asked_household = False
     reason = ""
     try:
         good = _look(check, session, host)
@@ -95,6 +97,14 @@ def _alterations(host: Host, active: bool) -> Iterator[None]:
                 host._newcomer = Newcomer(**held["value"])
 
         yield from _with(holder, put)
+    if active and host.asked_household:
+        people = {"value": asdict(host.household())}
+
+        def put_people(held: dict[str, Any]) -> None:
+            with suppress(TypeError):
+                host._household = Household(**held["value"])
+
+        yield from _with(people, put_people)
 
 
 def _facts_setter(facts: Facts, name: str) -> Callable[[dict[str, Any]], None]:

@@ -1,5 +1,6 @@
 """A host under verification: what was read of it, inside and outside, and what a probe may do to it."""
 
+import importlib
 import importlib.resources
 import json
 import re
@@ -64,6 +65,8 @@ class Host:
     kinds_left_out: frozenset[str] = frozenset()
     look_outside: Callable[[Mapping[str, Any]], Facts] = lambda _: Facts({})
     _newcomer: "Newcomer | None" = None
+    _household: Any = None
+    asked_household: bool = False
 
     @classmethod
     def at(cls, address: Address) -> "Host":
@@ -86,13 +89,20 @@ class Host:
 
     def forget(self) -> None:
         """What was seen before is no longer so."""
-        self._newcomer = None
+        self._newcomer = self._household = None
 
     def newcomer(self) -> "Newcomer":
         """Somebody who is enrolled, seen once a verification and removed again. Active checks alone may ask for it."""
         if self._newcomer is None:
             self._newcomer = enrol(self)
         return self._newcomer
+
+    def household(self) -> Any:
+        """Two organisations with their people (verification/household.py), likewise."""
+        self.asked_household = True
+        if self._household is None:
+            self._household = importlib.import_module("verification.household").move_in(self)
+        return self._household
 
     @property
     def disposable(self) -> bool:
@@ -127,6 +137,7 @@ def enrol(host: Host) -> Newcomer:
         tables = ("accounts_session", "accounts_totpdevice", "accounts_enrolmentlink")
         person = f"(SELECT id FROM casemate.accounts_user WHERE email = '{email}')"  # noqa: S608 (hexadecimal digits)
         removals = [f"DELETE FROM casemate.{table} WHERE user_id = {person};" for table in tables]  # noqa: S608
+        removals.append(f"DELETE FROM casemate.axes_accessattempt WHERE username = '{email}';")  # noqa: S608
         removals.append(f"DELETE FROM casemate.accounts_user WHERE email = '{email}';")  # noqa: S608
         host.sudo("mariadb <<'SQL'\n" + "\n".join(removals) + "\nSQL")
     return Newcomer(seen, after["password_hashes"], before["audit_actions"], after["audit_actions"])
@@ -143,15 +154,15 @@ class Observer:
         started = time.monotonic()
         script = script_of(OUTSIDE, parameters)
         if self.connection:
-            return _facts(self.connection.run("python3 -", stdin=script, timeout=300), self.name, started)
+            return facts_of(self.connection.run("python3 -", stdin=script, timeout=300), self.name, started)
         ran = subprocess.run([sys.executable, "-"], input=script, capture_output=True, text=True, check=False)
-        return _facts(Ran(ran.returncode, ran.stdout, ran.stderr), self.name, started)
+        return facts_of(Ran(ran.returncode, ran.stdout, ran.stderr), self.name, started)
 
 
 def read_inside(host: Host, parameters: Mapping[str, Any]) -> Facts:
     """Everything that the checks need to know of a host, in one round trip."""
     started = time.monotonic()
-    return _facts(host.connection.run("sudo python3 -", stdin=script_of(INSIDE, parameters), timeout=300), host.name, started)
+    return facts_of(host.connection.run("sudo python3 -", stdin=script_of(INSIDE, parameters), timeout=300), host.name, started)
 
 
 def script_of(modules: tuple[str, ...], parameters: Mapping[str, Any]) -> str:
@@ -175,7 +186,7 @@ def script_of(modules: tuple[str, ...], parameters: Mapping[str, Any]) -> str:
     )
 
 
-def _facts(ran: Ran, name: str, started: float) -> Facts:
+def facts_of(ran: Ran, name: str, started: float = 0.0) -> Facts:
     if not ran.succeeded:
         raise CannotRun(f"{name}: the facts could not be read: {ran.stderr.strip()[-800:]}")
     try:

@@ -10,9 +10,24 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from verification.remote.sections import Parameters, section
+from verification.remote.sections import Parameters, output, section
 
 CURRENT = Path("/opt/casemate/current")
+# What it prints: ids in the paths are nobody's.
+SAYS = """
+import json, re
+from django.conf import settings
+from django.urls import URLResolver, get_resolver
+SAMPLES = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "1", "str": "no-such-link", "slug": "ORGANIZATION"}
+def routes(resolver, before=""):
+    for entry in resolver.url_patterns:
+        path = before + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from routes(entry, path)
+        else:
+            yield "/" + re.sub(r"<(\\w+):\\w+>", lambda match: SAMPLES[match[1]], path)
+print(json.dumps({"routes": sorted(routes(get_resolver())), "backends": settings.AUTHENTICATION_BACKENDS}))
+"""
 
 
 @section
@@ -50,6 +65,14 @@ def deploy_check(_parameters: Parameters) -> dict[str, Any]:
 @section
 def audit_verify(_parameters: Parameters) -> dict[str, Any]:
     return _casemate("audit_verify")
+
+
+@section
+def application(_parameters: Parameters) -> dict[str, Any]:
+    """Every address that it answers to, as a path to try, and the ways in which it lets people sign in, in their order."""
+    said = output("/usr/local/sbin/casemate", "shell", "--no-imports", "--verbosity=0", "--command", SAYS, timeout=60)
+    told: dict[str, Any] = json.loads(said)
+    return told
 
 
 def _casemate(*argv: str) -> dict[str, Any]:

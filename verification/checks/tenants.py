@@ -1,0 +1,143 @@
+"""Two organisations that try each other's addresses, and what the audit log says of it."""
+
+from typing import Any
+
+from verification.breaking import patch_application
+from verification.host import Host
+from verification.marks import control, probe
+from verification.witness import Witness
+
+Expected = dict[str, Any]
+EVENTS = "sudo mariadb casemate_audit -e 'SELECT * FROM event ORDER BY id DESC LIMIT 50'"
+CHANGE = "organizations.member.change_role"
+
+
+@control("TEN-004", active=True)
+def test_requests_at_once_see_their_own_organisation(host: Host, see: Witness) -> None:
+    seen = host.household().seen
+    see.exactly("people on alice's page of members", seen["members"], ["alice", "carol"])
+    see.exactly("30 pages asked for at once: whose they were", seen["at once"], {"of their own": 30, "of the other's": 0})
+
+
+@probe("TEN-004", touches=("access",), spoils=("AUD", "BLD-021", "TEN-005", "TEN-009"))
+def the_organisation_is_kept_from_the_request_before(host: Host) -> None:
+    own = "request.organization, request.membership = membership.organization, membership"
+    kept = 'request.membership = globals().setdefault("KEPT", membership)\n        request.organization = request.membership.organization'
+    patch_application(host, "organizations/access.py", own, kept)
+
+
+@control("TEN-005", active=True)
+def test_a_foreign_id_is_answered_like_one_that_is_nobodys(host: Host, see: Witness) -> None:
+    seen = host.household().seen
+    see.exactly("kinds of things that there are ids of", seen["made"], ["members", "vault", "vault/folders"])
+    see.at_least("addresses with an id", len(seen["foreign"]), 9)
+    for address, answers in seen["foreign"].items():
+        see.exactly(f"foreign and missing, {address}", answers, seen["missing"].get(address), show=f"curl https://{host.site}{address}")
+
+
+@probe("TEN-005", touches=("organizations: views",), spoils=("BLD-021",))
+def a_member_is_looked_up_by_the_id_alone(host: Host) -> None:
+    of_the_organization = "subject = request.organization.memberships.select_related"
+    patch_application(host, "organizations/views.py", of_the_organization, "subject = Membership.objects.select_related")
+
+
+@control("TEN-009", active=True)
+def test_an_audit_log_is_its_own_organisations(host: Host, see: Witness) -> None:
+    audit = host.household().seen["audit"]
+    see.exactly("an auditor opens the page", audit["an auditor opens it"], "200")
+    see.exactly("whether it tells of the change", audit["and reads of the change"], True)
+    see.exactly("whether a stranger's own page tells of alice", audit["a stranger, of hers"], False)
+    see.exactly("whether it does where she is asked for", audit["a stranger, who asks for alice"], False)
+    see.exactly("the installation's page, asked for by an owner", audit["the installation's, by an owner"], "403")
+
+
+@probe("TEN-009", touches=("audit: search",), spoils=("BLD-021",))
+def the_page_shows_every_stream(host: Host) -> None:
+    patch_application(host, "audit/search.py", "events = Event.objects.filter(stream=stream)", "events = Event.objects.all()")
+
+
+@control("AUD-005", active=True)
+def test_a_changed_role_leaves_an_event(host: Host, see: Witness) -> None:
+    household = host.household()
+    see.exactly("where the change leads", household.seen["role change"], "/o/OWN/members/")
+    rights = ("organizations.create", "organizations.member.add", CHANGE)
+    told = [[event["stream"], event["action"], event["target_label"], event["detail"].get("role")] for event in household.events]
+    see.exactly(
+        "events of rights, of people",
+        [event for event in told if event[1] in rights[1:]],
+        [
+            ["own", rights[1], "alice", "owner"],
+            ["else", rights[1], "mallory", "owner"],
+            ["own", rights[1], "carol", "viewer"],
+            ["own", rights[2], "carol", "auditor"],
+        ],
+        show=EVENTS,
+    )
+    changed = [event["detail"] for event in household.events if event["action"] == CHANGE]
+    see.exactly("before and after", changed, [{"before": "viewer", "role": "auditor"}], show=EVENTS)
+
+
+@probe("AUD-005", touches=("organizations: services",), spoils=("AUD", "BLD-021", "TEN-009"))
+def changes_of_roles_are_left_out_of_the_log(host: Host) -> None:
+    event = "    _record_change(Action.MEMBER_ROLE_CHANGED, assurance, subject,"
+    patch_application(host, "organizations/services.py", event, "    str((Action.MEMBER_ROLE_CHANGED, assurance, subject)) or (subject,")
+
+
+def change(host: Host) -> dict[str, Any]:
+    """The event of the changed role; of nothing where there is none."""
+    return next((event for event in host.household().events if event["action"] == CHANGE), {})
+
+
+@control("AUD-009", active=True)
+def test_an_event_says_who_also_when_they_are_gone(host: Host, see: Witness) -> None:
+    event = change(host)
+    see.exactly("who: kind and label", [event.get("actor_kind"), event.get("actor_label")], ["person", "alice"], show=EVENTS)
+    see.exactly("length of the id", len(event.get("actor", "")), 36, show=EVENTS)
+    see.exactly("whether the log says the same now that the people are gone", host.household().kept, True, show=EVENTS)
+
+
+@probe("AUD-009", touches=("origin: actor",), spoils=("AUD-010", "BLD-021"))
+def a_person_is_a_number(host: Host) -> None:
+    patch_application(host, "audit/origin.py", "str(user.pk), visible(user.email, 254))", 'str(user.pk), "")')
+
+
+@control("AUD-010", active=True)
+def test_an_event_says_what_in_one_vocabulary(host: Host, see: Witness, expected: Expected) -> None:
+    event, events = change(host), host.household().events
+    see.exactly("actions on no list", sorted({event["action"] for event in events} - set(expected["audit"]["vocabulary"])), [], show=EVENTS)
+    see.at_least("different actions that were seen", len({event["action"] for event in events}), 14)
+    see.exactly("of what kind the object is", [event.get("target_type"), event.get("target_label")], ["user", "carol"], show=EVENTS)
+    see.exactly("length of its id", len(event.get("target_id", "")), 36, show=EVENTS)
+
+
+@probe("AUD-010", touches=("audit: actions",), spoils=("AUD-005", "AUD-009", "AUD-011", "AUD-012", "BLD-021"))
+def an_action_gets_a_name_of_the_moment(host: Host) -> None:
+    patch_application(host, "audit/actions.py", f'"{CHANGE}"', '"role changed"')
+
+
+@control("AUD-011", active=True)
+def test_an_event_says_where_from(host: Host, see: Witness) -> None:
+    event = change(host)
+    where = [event.get(name) for name in ("stream", "ip", "user_agent", "path")]
+    route = "/o/<slug:organization>/members/<uuid:member_id>/"
+    see.exactly("stream, address, browser and path", where, ["own", "127.0.0.8", "casemate-verify", route], show=EVENTS)
+    cut = {(len(event["user_agent"]), event["user_agent"][-1:]) for event in host.household().events if event["target_label"] == "nobody"}
+    see.exactly("a browser's name of 3,000 characters: length and end", cut, {(200, "…")}, show=EVENTS)
+
+
+@probe("AUD-011", touches=("origin: address",), spoils=("AUTH", "BLD-021"))
+def the_address_comes_from_a_header_that_anybody_sends(host: Host) -> None:
+    patch_application(host, "audit/origin.py", 'request.META.get("HTTP_X_REAL_IP", "")', 'request.META.get("HTTP_X_FORWARDED_FOR", "")')
+
+
+@control("AUD-012", active=True)
+def test_an_event_has_the_servers_time(host: Host, see: Witness) -> None:
+    began, ended = host.household().seen["role change between"]
+    at = change(host).get("at", 0) / 1_000_000
+    see.at_least("seconds from the request to the event", round(at - began, 3), 0, show=EVENTS)
+    see.at_least("seconds from the event to the answer", round(ended - at, 3), 0, show=EVENTS)
+
+
+@probe("AUD-012", touches=("audit: services",), spoils=("BLD-021",))
+def events_are_dated_in_local_time(host: Host) -> None:
+    patch_application(host, "audit/services.py", "at=timezone.now(),", 'at=timezone.now() + __import__("datetime").timedelta(hours=2),')

@@ -1,0 +1,218 @@
+"""Active: people of two organisations at their browsers, each with a second factor: what the application shows them.
+
+They come over the application's own socket, as nginx does, from addresses of this host's loopback network: nginx counts
+requests and fail2ban bans addresses, so that through them nobody could see what the application does by itself.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlencode
+
+from verification.remote.sections import Parameters, on_request
+from verification.remote.wire import SECONDS, answer, refusal, request
+
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+
+class Visitor:
+    """A browser without scripts: it keeps its cookies, and sends a page's form with the page's token."""
+
+    def __init__(self, parameters: Parameters, name: str = "", address: str = "127.0.0.8") -> None:
+        self.parameters, self.address, self.page, self.seed = parameters, address, "", ""
+        self.jar: dict[str, str] = {}
+        self.person = parameters["people"].get(name, {})
+        self.agent = self.person.get("agent", "casemate-verify")
+
+    def get(self, path: str) -> dict[str, Any]:
+        return self._sent(request("GET", path, self.parameters["site"], self._cookies()))
+
+    def post(self, path: str, **fields: str) -> dict[str, Any]:
+        """The form of the page that was looked at last."""
+        site = self.parameters["site"]
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.page)
+        headers = self._cookies() + f"Origin: https://{site}\r\nReferer: https://{site}{path}\r\n"
+        body = urlencode({**fields, "csrfmiddlewaretoken": token[1] if token else ""})
+        return self._sent(request("POST", path, site, headers, body))
+
+    def enrol(self) -> dict[str, Any]:
+        """From the link to being signed in, with what the password alone opens on the way."""
+        password = self.person["password"]
+        self.get(self.person["path"])
+        accepted = self.post(self.person["path"], password=password, again=password)
+        before = self.jar.get("__Host-sessionid", "")
+        alone = {path: led(self.get(path)) for path in self.parameters["routes"]} if self.person.get("walks") else {}
+        self.seed = "".join(re.findall(r"<span>([A-Z2-7]+)</span>", self.get("/enrol/totp/")["body"]))
+        wrong = led(self.post("/enrol/totp/", code="000000"))
+        after_wrong = led(self.get("/"))
+        time.sleep(1.1)  # the wait after one wrong code
+        right = led(self.post("/enrol/totp/", code=self.code(-1)))
+        stale = Visitor(self.parameters)
+        stale.jar = {**self.jar, "__Host-sessionid": before}
+        stored = Visitor(self.parameters)
+        digest = hashlib.sha256(self.jar.get("__Host-sessionid", "").encode()).hexdigest()
+        stored.jar = {**self.jar, "__Host-sessionid": digest}
+        return {
+            "accepted": accepted["status"],
+            "with the password alone": alone,
+            "wrong code": [wrong, after_wrong],
+            "right code": right,
+            "the key changed": before != self.jar.get("__Host-sessionid"),
+            "the old key opens": led(stale.get("/")),
+            "the key is random and nothing else": bool(re.fullmatch(r"[a-z0-9]{32}", self.jar.get("__Host-sessionid", ""))),
+            # What the database is to know it by; the key itself stays here.
+            "digest of the key": digest,
+            "the digest opens": led(stored.get("/")),
+        }
+
+    def give_password(self, password: str = "") -> dict[str, Any]:
+        self.jar.clear()
+        self.get("/sign-in/")
+        return self.post("/sign-in/", email=self.person["email"], password=password or self.person["password"])
+
+    def code(self, steps: int = 0) -> str:
+        """RFC 6238: a code of now, or of as many half minutes later."""
+        key = base64.b32decode(self.seed)
+        digest = hmac.digest(key, (int(time.time() // 30) + steps).to_bytes(8, "big"), "sha1")
+        offset = digest[-1] & 15
+        return f"{(int.from_bytes(digest[offset : offset + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06d}"
+
+    def _cookies(self) -> str:
+        return f"Cookie: {'; '.join(f'{name}={value}' for name, value in self.jar.items())}\r\n" if self.jar else ""
+
+    def _sent(self, text: str) -> dict[str, Any]:
+        line, _, rest = text.replace("User-Agent: casemate-verify", f"User-Agent: {self.agent}").partition("\r\n")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(3 * SECONDS)  # signing in costs an Argon2, and a small host has little to give
+            try:
+                connection.connect(self.parameters["socket"])
+                found = answer(connection, f"{line}\r\nX-Real-IP: {self.address}\r\nX-Forwarded-Proto: https\r\n{rest}")
+            except OSError as error:
+                found = refusal(error)
+        for name, value in found["headers"]:
+            if name == "set-cookie":
+                key, _, content = value.split(";")[0].partition("=")
+                self.jar[key] = content
+        if found["status"] == 200:
+            self.page = found["body"]
+        return found
+
+
+@on_request
+def two_organizations(parameters: Parameters) -> dict[str, Any]:
+    """alice owns one organisation, mallory the other, and carol looks at alice's: what each sees of the other's."""
+    own, other = parameters["slugs"]
+    addresses = {name: person["email"] for name, person in parameters["people"].items()}
+    alice, mallory, carol = (Visitor(parameters, name) for name in ("alice", "mallory", "carol"))
+    seen: dict[str, Any] = {
+        "anonymous": {path: led(Visitor(parameters).get(path)) for path in parameters["routes"]},
+        "enrolments": {name: visitor.enrol() for name, visitor in (("alice", alice), ("mallory", mallory), ("carol", carol))},
+    }
+    members = dict(people_of(alice.get(f"/o/{own}/members/")["body"], own))
+    subject = members.get(addresses["carol"], NOWHERE)
+    seen["members"] = sorted(name for name, email in addresses.items() if email in members)
+    ids = {"members": subject, "vault/folders": NOWHERE, "vault": NOWHERE}
+    alice.get(f"/o/{own}/vault/folders/new/")
+    alice.post(f"/o/{own}/vault/folders/new/", name="Verification", parent="")
+    ids["vault/folders"] = first_id(alice.get(f"/o/{own}/vault/folders/"), f"/o/{own}/vault/folders/")
+    alice.get(f"/o/{own}/vault/new/")
+    alice.post(f"/o/{own}/vault/new/", name="Router", folder=ids["vault/folders"], password="nobody-uses-it")  # noqa: S106
+    ids["vault"] = first_id(alice.get(f"/o/{own}/vault/"), f"/o/{own}/vault/")
+    seen["made"] = sorted(kind for kind, made in ids.items() if made != NOWHERE)
+    # Every address with an id: in the other's place, as one that never was; in one's own, with the other's id and with nobody's.
+    for route in (path for path in parameters["routes"] if NOWHERE in path):
+        kind = next(kind for kind in ids if route.startswith(f"/o/{own}/{kind}/{NOWHERE}"))
+        real = route.replace(NOWHERE, ids[kind])
+        seen.setdefault("foreign", {})[route] = [plain_of(mallory.get(real)), plain_of(mallory.get(real.replace(own, other)))]
+        seen.setdefault("missing", {})[route] = [
+            plain_of(mallory.get(route.replace(own, own[::-1]))),
+            plain_of(mallory.get(route.replace(own, other))),
+        ]
+    alice.get(f"/o/{own}/members/{subject}/")
+    began = time.time()
+    seen["role change"] = led(alice.post(f"/o/{own}/members/{subject}/", role="auditor"))
+    seen["role change between"] = [began, time.time()]
+    seen["audit"] = {
+        "an auditor opens it": led(carol.get(f"/o/{own}/audit/")),
+        "and reads of the change": "changed the role of" in carol.page and addresses["carol"] in carol.page,
+        "forms on it that change something": carol.page.partition("<main")[2].lower().count('method="post"'),
+        "a stranger, of hers": of_alice(mallory.get(f"/o/{other}/audit/"), addresses),
+        "a stranger, who asks for alice": of_alice(mallory.get(f"/o/{other}/audit/?actor=alice&target=alice"), addresses),
+        "the installation's, by an owner": led(alice.get("/audit/")),
+    }
+    # Both at once, over and over: whose page is it?
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        asked = [(mine, pool.submit(who.get, f"/o/{mine}/audit/")) for _ in range(15) for who, mine in ((alice, own), (mallory, other))]
+    pages = [(mine, page.result()["body"]) for mine, page in asked]
+    seen["at once"] = {
+        "of their own": sum(f"/o/{mine}/audit/" in page for mine, page in pages),
+        "of the other's": sum(f"/o/{other if mine == own else own}/" in page for mine, page in pages),
+    }
+    seen["guessing"] = guessing(parameters, alice, mallory)
+    return seen
+
+
+def first_id(page: dict[str, Any], before: str) -> str:
+    found = re.search(rf"{before}([0-9a-f]{{8}}-[0-9a-f-]{{27}})/", page["body"])
+    return found[1] if found else NOWHERE
+
+
+def people_of(page: str, slug: str) -> list[tuple[str, str]]:
+    """Addresses on the page of members, with the id that the link beside each carries."""
+    rows = re.findall(r"<tr>.*?</tr>", page, re.DOTALL)
+    found = [(re.search(r"[\w.-]+@casemate\.invalid", row), re.search(rf"/o/{slug}/members/([0-9a-f-]{{36}})/", row)) for row in rows]
+    return [(address[0], link[1]) for address, link in found if address and link]
+
+
+def of_alice(given: dict[str, Any], addresses: dict[str, str]) -> bool:
+    """Whether a page tells of her, but for the search form, which repeats what was looked for."""
+    told = re.sub(r"<form method=\"get\".*?</form>", "", given["body"], flags=re.DOTALL)
+    return given["status"] != 200 or addresses["alice"] in told or addresses["carol"] in told
+
+
+def guessing(parameters: Parameters, alice: Visitor, mallory: Visitor) -> dict[str, Any]:
+    """Wrong passwords for alice and for somebody who does not exist; right ones for mallory, too often."""
+    nobody = Visitor(parameters, "nobody")
+    first = [alice.give_password("wrong")["status"] for _ in range(4)]
+    first += [led(alice.give_password()), led(alice.get("/"))]
+    alice.get("/sign-in/verify/")
+    first.append(led(alice.post("/sign-in/verify/", code=alice.code())))
+    second = [alice.give_password("wrong") for _ in range(5)]
+    right = alice.give_password()
+    unknown = [nobody.give_password() for _ in range(6)]
+    often = [mallory.give_password() for _ in range(11)]
+    return {
+        "four wrong, the right one, the start page, the code": first,
+        "five wrong": [given["status"] for given in second],
+        "the page then": "from your address" in right["body"] and alice.person["email"] not in right["body"],
+        "the right one then": right["status"],
+        "retry after": dict(right["headers"]).get("retry-after"),
+        "an unknown person": [given["status"] for given in unknown],
+        "both pages are the same": right["body"] == unknown[-1]["body"],
+        "right, eleven times": [given["status"] for given in often],
+        "retry after that": int(dict(often[-1]["headers"]).get("retry-after", 0)),
+    }
+
+
+@on_request
+def sign_in_once(parameters: Parameters) -> int:
+    """The status of one try with a password."""
+    status: int = Visitor(parameters, parameters["who"], parameters["from"]).give_password()["status"]
+    return status
+
+
+def led(given: dict[str, Any]) -> str:
+    """200, or where a redirect leads."""
+    where: str = dict(given["headers"]).get("location", str(given["status"]))
+    return where
+
+
+def plain_of(given: dict[str, Any]) -> list[Any]:
+    """What can be told apart: status, names of headers, and the page but for its token."""
+    body = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", given["body"])
+    return [given["status"], " ".join(sorted(name for name, _value in given["headers"])), hashlib.sha256(body.encode()).hexdigest()]
