@@ -42,8 +42,8 @@ def test_each_sign_in_asks_for_the_second_factor(host: Host, see: Witness) -> No
 
 @probe("AUTH-013", touches=("views: sign-in",), spoils=("APP-013", "AUTH-010", "AUTH-021", "BLD-021"))
 def browsers_are_remembered(host: Host) -> None:
-    kept = "start_session(request, user)\n            finish_session(request)\n            return redirect("
-    patch_application(host, "accounts/views.py", "start_session(request, user)\n            return redirect(", kept)
+    kept = 'start_session(request, user)\n            finish_session(request)\n            return redirect("verify")'
+    patch_application(host, "accounts/views.py", 'start_session(request, user)\n            return redirect("verify")', kept)
 
 
 @control("AUTH-016", active=True)

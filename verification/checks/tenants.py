@@ -96,9 +96,9 @@ def test_an_event_says_who_also_when_they_are_gone(host: Host, see: Witness) -> 
     see.exactly("whether the log says the same now that the people are gone", host.household().kept, True, show=EVENTS)
 
 
-@probe("AUD-009", touches=("origin: actor",), spoils=("AUD-010", "BLD-021"))
+@probe("AUD-009", touches=("origin: actor",), spoils=("BLD-021",))
 def a_person_is_a_number(host: Host) -> None:
-    patch_application(host, "audit/origin.py", "str(user.pk), visible(user.email, 254))", 'str(user.pk), "")')
+    patch_application(host, "audit/origin.py", "ActorKind.PERSON, str(user.pk), visible(user.email, 254))", 'ActorKind.PERSON, str(user.pk), "")')
 
 
 @control("AUD-010", active=True)
