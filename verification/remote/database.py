@@ -59,6 +59,32 @@ def database_tables(_parameters: Parameters) -> dict[str, list[str]]:
 
 
 @section
+def tenant_tables(_parameters: Parameters) -> dict[str, list[str]]:
+    """Tables by whether each row must name its organisation, and what refers from one such table to another."""
+    in_schema = "TABLE_SCHEMA = 'casemate'"
+    tables = {row[0] for row in _rows(f"SELECT TABLE_NAME FROM information_schema.TABLES WHERE {in_schema}")}  # noqa: S608
+    named = f"SELECT TABLE_NAME FROM information_schema.COLUMNS WHERE {in_schema} AND COLUMN_NAME = 'organization_id'"  # noqa: S608
+    tenants = {row[0] for row in _rows(f"{named} AND IS_NULLABLE = 'NO'")}
+    keys = _rows(
+        "SELECT TABLE_NAME, GROUP_CONCAT(COLUMN_NAME ORDER BY ORDINAL_POSITION), REFERENCED_TABLE_NAME,"  # noqa: S608
+        " GROUP_CONCAT(REFERENCED_COLUMN_NAME ORDER BY ORDINAL_POSITION) FROM information_schema.KEY_COLUMN_USAGE"
+        f" WHERE {in_schema} AND REFERENCED_TABLE_NAME IS NOT NULL GROUP BY TABLE_NAME, CONSTRAINT_NAME, REFERENCED_TABLE_NAME"
+    )
+    between = [
+        (f"{table} ({columns}) to {other} ({theirs})", columns, theirs)
+        for table, columns, other, theirs in keys
+        if {table, other} <= tenants
+    ]
+    kept = {text for text, columns, theirs in between if columns.startswith("organization_id,") and theirs == "organization_id,id"}
+    return {
+        "tenants": sorted(tenants),
+        "others": sorted(tables - tenants),
+        "references": sorted(kept),
+        "loose": sorted({text for text, *_rest in between} - kept),
+    }
+
+
+@section
 def database_triggers(_parameters: Parameters) -> list[str]:
     query = "SELECT TRIGGER_SCHEMA, EVENT_OBJECT_TABLE, ACTION_TIMING, EVENT_MANIPULATION FROM information_schema.TRIGGERS"
     return sorted(f"{timing} {event} ON {schema}.{table}" for schema, table, timing, event in _rows(query))

@@ -1,0 +1,162 @@
+"""The vault: what is sealed in it stays sealed, for strangers, in the database, and for members until the log has it."""
+
+from typing import Any
+
+from verification.breaking import patch_application
+from verification.host import Host
+from verification.marks import control, probe
+from verification.witness import Witness
+
+Expected = dict[str, Any]
+DUMP = "sudo mariadb-dump --all-databases | grep -c -- CANARY"
+TRAIL = "sudo mariadb casemate_audit -e 'SELECT action, detail FROM event ORDER BY id DESC LIMIT 20'"
+
+
+def walk(host: Host) -> dict[str, Any]:
+    found: dict[str, Any] = host.household().seen["vault"]
+    return found
+
+
+@control("VAULT-005", active=True)
+def test_nothing_that_is_sealed_can_be_read_anywhere(host: Host, see: Witness) -> None:
+    seen = walk(host)
+    see.exactly("passwords that were stored", seen["stored"], [True, True])
+    see.exactly("marked parts in a dump of all databases", seen["readable"]["dump"], [], show=DUMP)
+    see.exactly("marked parts in the journal", seen["readable"]["journal"], [], show="sudo journalctl -u casemate | grep CANARY")
+    found = "the name, which is in clear, is in the dump"
+    see.exactly(f"the search itself finds what is there: {found}", seen["readable"][found], True, show=DUMP)
+    for page, (status, *marked) in seen["pages"].items():
+        see.exactly(f"status of {page or 'the list'}", status, 200)
+        see.exactly(f"marked parts on {page or 'the list'}", marked, [])
+
+
+@probe("VAULT-005", touches=("vault: contents",), spoils=("BLD-021", "VAULT-001", "X-18", "X-19"))
+def the_name_is_to_tell_more(host: Host) -> None:
+    """A search by user name was asked for, so the name that is in clear gets it too."""
+    patch_application(
+        host,
+        "vault/services.py",
+        "        name=rules.name(name, longest=rules.LONGEST_NAME),\n        contents=contents.text(),",
+        "        name=rules.name(f'{name} {contents.user_name}', longest=rules.LONGEST_NAME),\n        contents=contents.text(),",
+    )
+
+
+@control("VAULT-001", active=True)
+def test_a_value_that_was_changed_or_moved_does_not_open(host: Host, see: Witness) -> None:
+    ways = walk(host)["moved about"]
+    for way in ("of another row", "of another organisation", "of another purpose", "changed in one bit"):
+        see.exactly(f"a value {way}: status of its reveal, and whether it says why", ways[way], [500, True], show=TRAIL)
+    see.exactly("the value itself, put back", ways["put back"], [200, False])
+    told = [event for event in host.household().events if event["action"] == "vault.tampered"]
+    see.exactly("events of it", len(told), 4, show=TRAIL)
+    see.exactly("that say so", {event["success"] for event in told}, {0})
+
+
+@probe("VAULT-001", touches=("keyring: cipher",), spoils=("BLD-021", "X-19", "VAULT-005", "X-18"))
+def a_value_is_bound_to_nothing(host: Host) -> None:
+    """Rows were merged by hand once, and then did not open: somebody leaves the place out of what is authenticated."""
+    old = 'return f"v1|{self.scope}|{self.purpose}|{self.row}|{serial}".encode()'
+    patch_application(host, "keyring/cipher.py", old, 'return b"v1"')
+
+
+@control("X-19", active=True)
+def test_each_organisation_has_keys_of_its_own(host: Host, see: Witness) -> None:
+    seen = walk(host)
+    show = "sudo mariadb casemate -e 'SELECT scope, serial, kek_id FROM keyring_scopekey'"
+    see.exactly("organisations of two with a key of their own", seen["keys"], 2, show=show)
+    for way in ("of another organisation", "of another purpose", "of another row"):
+        see.exactly(f"a value {way}: status of its reveal, and whether it says why", seen["moved about"][way], [500, True], show=TRAIL)
+
+
+@probe("X-19", touches=("vault: scope",), spoils=("BLD-021", "VAULT-001", "VAULT-005", "X-18"))
+def one_key_does_for_all(host: Host) -> None:
+    """Keys by organisation were in the way of a report over all of them."""
+    own = 'return Scope(f"organization:{self.organization_id}")'
+    patch_application(host, "vault/models.py", own, 'return Scope("organization:all")')
+
+
+@control("TEN-006", active=True)
+def test_a_stranger_finds_no_password(host: Host, see: Witness) -> None:
+    seen = walk(host)["strangers"]
+    see.exactly("pages that show a name or a part of another organisation's password", seen["shows"], [])
+    see.exactly("pages that tell a foreign id from one that is nobody's", seen["told apart"], [])
+    # 405: what a page never takes, it takes with no id.
+    see.exactly("statuses of all of them", seen["statuses"], [404, 405])
+    see.exactly("the owner's own reveal", walk(host)["reveal"]["status"], 200)
+
+
+@probe("TEN-006", touches=("tenancy: manager",), spoils=("BLD-021", "TEN"))
+def the_manager_is_opened_for_a_report(host: Host) -> None:
+    """A count over all organisations was wanted: the filter goes, and nobody looks at who else asks through it."""
+    old = "return TenantQuerySet(self.model, using=self._db).filter(organization_id=bound_organization_id())"
+    patch_application(host, "tenancy/models.py", old, "return TenantQuerySet(self.model, using=self._db)")
+
+
+@control("TEN-001")
+def test_every_row_of_a_customer_belongs_to_an_organisation(host: Host, see: Witness, expected: Expected) -> None:
+    found, wanted = host.inside["tenant_tables"], expected["tenancy"]
+    show = "sudo mariadb information_schema -e \"SELECT TABLE_NAME, IS_NULLABLE FROM COLUMNS WHERE COLUMN_NAME = 'organization_id'\""
+    see.exactly("tables whose rows cannot be without an organisation", set(found["tenants"]), set(wanted["tenants"]), show=show)
+    see.exactly("all other tables", set(found["others"]), set(wanted["global"]), show="sudo mariadb casemate -e 'SHOW TABLES'")
+
+
+@control("TEN-013")
+def test_references_between_tenant_tables_carry_the_organisation(host: Host, see: Witness, expected: Expected) -> None:
+    show = "sudo mariadb casemate -e 'SHOW CREATE TABLE vault_password'"
+    found = host.inside["tenant_tables"]
+    see.exactly("references that stay in one organisation", set(found["references"]), set(expected["tenancy"]["references"]), show=show)
+    see.exactly("references that could lead out of it", found["loose"], [], show=show)
+
+
+@control("TEN-013", active=True)
+def test_the_database_refuses_a_reference_into_another_organisation(host: Host, see: Witness) -> None:
+    show = "sudo mariadb casemate -e 'UPDATE vault_password SET folder_id = …'"
+    see.exactly("root puts a password into the other's folder", walk(host)["referring to the other's folder"], "refused 1452", show=show)
+
+
+@control("X-18", active=True)
+def test_nobody_sees_a_secret_unrecorded(host: Host, see: Witness, expected: Expected) -> None:
+    wanted, seen = expected["vault"], walk(host)
+    see.exactly("parts shown without the reason that the folder asks for", seen["without a reason"]["shows"], [])
+    see.exactly("statuses for a viewer", seen["a viewer"], {"reveal/": 403, "copy/": 403})
+    for way in ("reveal", "former version"):
+        see.exactly(f"parts shown by a {way}", seen[way]["shows"], wanted["parts"])
+        see.exactly(f"Cache-Control of a {way}", seen[way]["kept"], wanted["kept"])
+        see.exactly(f"seconds that a browser shows a {way}", seen[way]["shown for"], wanted["shown_for"])
+    see.exactly("parts that could be copied", seen["copies"], dict.fromkeys(wanted["parts"], True))
+    held = seen["waited for the log"]
+    see.exactly(
+        "a reveal while somebody holds the log", held, {"status": 200, "long enough": True}, show="SELECT … FOR UPDATE on chain_head"
+    )
+    events = [event for event in host.household().events if event["action"].startswith("vault.")]
+    for action, beside in wanted["events"].items():
+        details = [sorted(event["detail"]) for event in events if event["action"] == action]
+        see.at_least(f"events {action}", len(details), 1, show=TRAIL)
+        see.exactly(f"what stands beside {action}", {tuple(keys) for keys in details}, {tuple(sorted(beside))}, show=TRAIL)
+    copied = [event["detail"].get("part") for event in events if event["action"] == "vault.password.copy"]
+    see.exactly("parts whose copy is an event", copied, wanted["parts"], show=TRAIL)
+
+
+@probe("X-18", touches=("vault: reveals",), spoils=("BLD-021", "VAULT-001"))
+def the_log_may_be_late(host: Host) -> None:
+    """Reveals waited for the log on a busy day: somebody lets the answer go first, and the event follow from a thread."""
+    told = """(
+        action,
+        actor=assurance.actor,
+        origin=assurance.origin,
+        target=target(password),
+        detail=about,
+        stream=stream,
+    )
+    return password, revision
+"""
+    late = """
+    import threading
+
+    from casemate.audit.services import committed as alone
+
+    fields = {"actor": assurance.actor, "origin": assurance.origin, "target": target(password), "detail": about, "stream": stream}
+    threading.Timer(0.1, alone(record), (action,), fields).start()
+    return password, revision
+"""
+    patch_application(host, "vault/reveals.py", f"    record{told}", late)
