@@ -81,11 +81,7 @@ give_back() {
     done
 }
 
-<<<<<<< HEAD
-declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [own]=4)
-=======
-declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [drill]=4)
->>>>>>> 91cfa1d (Bring a host back from its backup, proved before anything is changed)
+declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [own]=4 [drill]=5)
 # lab NAME STATE ANSIBLE-ARGUMENT…: make (or, with lab_present=false, remove) a lab
 lab() {
     local name=$1 state=$2
