@@ -14,7 +14,7 @@ from verification.host import Host, NotObserved, facts_of, script_of
 
 NAMES = ("alice", "mallory", "carol", "nobody")  # nobody is not enrolled
 HERE, ELSEWHERE = "127.0.0.8", "127.0.0.9"  # from where they come
-MODULES = ("sections", "wire", "people")
+MODULES = ("sections", "wire", "visitor", "vaults", "people")
 SOCKET = "/run/casemate/gunicorn.sock"
 
 

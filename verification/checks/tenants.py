@@ -98,7 +98,9 @@ def test_an_event_says_who_also_when_they_are_gone(host: Host, see: Witness) -> 
 
 @probe("AUD-009", touches=("origin: actor",), spoils=("BLD-021",))
 def a_person_is_a_number(host: Host) -> None:
-    patch_application(host, "audit/origin.py", "ActorKind.PERSON, str(user.pk), visible(user.email, 254))", 'ActorKind.PERSON, str(user.pk), "")')
+    patch_application(
+        host, "audit/origin.py", "ActorKind.PERSON, str(user.pk), visible(user.email, 254))", 'ActorKind.PERSON, str(user.pk), "")'
+    )
 
 
 @control("AUD-010", active=True)

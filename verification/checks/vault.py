@@ -3,7 +3,7 @@
 from typing import Any
 
 from verification.breaking import patch_application
-from verification.host import Host
+from verification.host import Host, NotObserved
 from verification.marks import control, probe
 from verification.witness import Witness
 
@@ -14,6 +14,8 @@ TRAIL = "sudo mariadb casemate_audit -e 'SELECT action, detail FROM event ORDER 
 
 def walk(host: Host) -> dict[str, Any]:
     found: dict[str, Any] = host.household().seen["vault"]
+    if "error" in found:
+        raise NotObserved(f"the walk through the vault: {found['error']}")
     return found
 
 
@@ -30,7 +32,7 @@ def test_nothing_that_is_sealed_can_be_read_anywhere(host: Host, see: Witness) -
         see.exactly(f"marked parts on {page or 'the list'}", marked, [])
 
 
-@probe("VAULT-005", touches=("vault: contents",), spoils=("BLD-021", "VAULT-001", "X-18", "X-19"))
+@probe("VAULT-005", touches=("vault: services",), spoils=("BLD-021",))
 def the_name_is_to_tell_more(host: Host) -> None:
     """A search by user name was asked for, so the name that is in clear gets it too."""
     patch_application(
@@ -52,7 +54,7 @@ def test_a_value_that_was_changed_or_moved_does_not_open(host: Host, see: Witnes
     see.exactly("that say so", {event["success"] for event in told}, {0})
 
 
-@probe("VAULT-001", touches=("keyring: cipher",), spoils=("BLD-021", "X-19", "VAULT-005", "X-18"))
+@probe("VAULT-001", touches=("keyring: cipher",), spoils=("BLD-021",))
 def a_value_is_bound_to_nothing(host: Host) -> None:
     """Rows were merged by hand once, and then did not open: somebody leaves the place out of what is authenticated."""
     old = 'return f"v1|{self.scope}|{self.purpose}|{self.row}|{serial}".encode()'
@@ -64,11 +66,11 @@ def test_each_organisation_has_keys_of_its_own(host: Host, see: Witness) -> None
     seen = walk(host)
     show = "sudo mariadb casemate -e 'SELECT scope, serial, kek_id FROM keyring_scopekey'"
     see.exactly("organisations of two with a key of their own", seen["keys"], 2, show=show)
-    for way in ("of another organisation", "of another purpose", "of another row"):
+    for way in ("of another organisation", "of another purpose"):
         see.exactly(f"a value {way}: status of its reveal, and whether it says why", seen["moved about"][way], [500, True], show=TRAIL)
 
 
-@probe("X-19", touches=("vault: scope",), spoils=("BLD-021", "VAULT-001", "VAULT-005", "X-18"))
+@probe("X-19", touches=("vault: scope",), spoils=("BLD-021",))
 def one_key_does_for_all(host: Host) -> None:
     """Keys by organisation were in the way of a report over all of them."""
     own = 'return Scope(f"organization:{self.organization_id}")'
@@ -85,33 +87,30 @@ def test_a_stranger_finds_no_password(host: Host, see: Witness) -> None:
     see.exactly("the owner's own reveal", walk(host)["reveal"]["status"], 200)
 
 
-@probe("TEN-006", touches=("tenancy: manager",), spoils=("BLD-021", "TEN"))
-def the_manager_is_opened_for_a_report(host: Host) -> None:
-    """A count over all organisations was wanted: the filter goes, and nobody looks at who else asks through it."""
-    old = "return TenantQuerySet(self.model, using=self._db).filter(organization_id=bound_organization_id())"
-    patch_application(host, "tenancy/models.py", old, "return TenantQuerySet(self.model, using=self._db)")
-
-
-@control("TEN-001")
-def test_every_row_of_a_customer_belongs_to_an_organisation(host: Host, see: Witness, expected: Expected) -> None:
-    found, wanted = host.inside["tenant_tables"], expected["tenancy"]
-    show = "sudo mariadb information_schema -e \"SELECT TABLE_NAME, IS_NULLABLE FROM COLUMNS WHERE COLUMN_NAME = 'organization_id'\""
-    see.exactly("tables whose rows cannot be without an organisation", set(found["tenants"]), set(wanted["tenants"]), show=show)
-    see.exactly("all other tables", set(found["others"]), set(wanted["global"]), show="sudo mariadb casemate -e 'SHOW TABLES'")
-
-
-@control("TEN-013")
-def test_references_between_tenant_tables_carry_the_organisation(host: Host, see: Witness, expected: Expected) -> None:
+@control("TEN-006")
+def test_the_database_keeps_references_in_one_organisation(host: Host, see: Witness, expected: Expected) -> None:
     show = "sudo mariadb casemate -e 'SHOW CREATE TABLE vault_password'"
-    found = host.inside["tenant_tables"]
-    see.exactly("references that stay in one organisation", set(found["references"]), set(expected["tenancy"]["references"]), show=show)
+    found, wanted = host.inside["tenant_tables"], expected["tenancy"]
+    see.exactly("tables whose rows cannot be without an organisation", set(found["tenants"]), set(wanted["tenants"]), show=show)
+    see.exactly("references that stay in one organisation", set(found["references"]), set(wanted["references"]), show=show)
     see.exactly("references that could lead out of it", found["loose"], [], show=show)
 
 
-@control("TEN-013", active=True)
-def test_the_database_refuses_a_reference_into_another_organisation(host: Host, see: Witness) -> None:
+@control("TEN-006", active=True)
+def test_a_reference_into_another_organisation_is_refused_to_root_himself(host: Host, see: Witness) -> None:
     show = "sudo mariadb casemate -e 'UPDATE vault_password SET folder_id = …'"
-    see.exactly("root puts a password into the other's folder", walk(host)["referring to the other's folder"], "refused 1452", show=show)
+    see.exactly("a password, put into the other's folder", walk(host)["referring to the other's folder"], "refused 1452", show=show)
+
+
+@probe("TEN-006", touches=("vault: views",), spoils=("BLD-021", "TEN-005"))
+def a_page_asks_the_table_itself(host: Host) -> None:
+    """The manager was in the way of a support case, and the query beside it worked."""
+    patch_application(
+        host,
+        "vault/views/answers.py",
+        "    found = rows.filter(pk=password_id).first()",
+        "    from django.db.models import QuerySet\n\n    found = QuerySet(Password).filter(pk=password_id).first()",
+    )
 
 
 @control("X-18", active=True)
@@ -137,7 +136,7 @@ def test_nobody_sees_a_secret_unrecorded(host: Host, see: Witness, expected: Exp
     see.exactly("parts whose copy is an event", copied, wanted["parts"], show=TRAIL)
 
 
-@probe("X-18", touches=("vault: reveals",), spoils=("BLD-021", "VAULT-001"))
+@probe("X-18", touches=("vault: reveals",), spoils=("BLD-021",))
 def the_log_may_be_late(host: Host) -> None:
     """Reveals waited for the log on a busy day: somebody lets the answer go first, and the event follow from a thread."""
     told = """(

@@ -60,9 +60,8 @@ def database_tables(_parameters: Parameters) -> dict[str, list[str]]:
 
 @section
 def tenant_tables(_parameters: Parameters) -> dict[str, list[str]]:
-    """Tables by whether each row must name its organisation, and what refers from one such table to another."""
+    """Tables whose rows must name their organisation, and what refers from one such table to another."""
     in_schema = "TABLE_SCHEMA = 'casemate'"
-    tables = {row[0] for row in _rows(f"SELECT TABLE_NAME FROM information_schema.TABLES WHERE {in_schema}")}  # noqa: S608
     named = f"SELECT TABLE_NAME FROM information_schema.COLUMNS WHERE {in_schema} AND COLUMN_NAME = 'organization_id'"  # noqa: S608
     tenants = {row[0] for row in _rows(f"{named} AND IS_NULLABLE = 'NO'")}
     keys = _rows(
@@ -78,7 +77,6 @@ def tenant_tables(_parameters: Parameters) -> dict[str, list[str]]:
     kept = {text for text, columns, theirs in between if columns.startswith("organization_id,") and theirs == "organization_id,id"}
     return {
         "tenants": sorted(tenants),
-        "others": sorted(tables - tenants),
         "references": sorted(kept),
         "loose": sorted({text for text, *_rest in between} - kept),
     }

@@ -4,103 +4,14 @@ They come over the application's own socket, as nginx does, from addresses of th
 requests and fail2ban bans addresses, so that through them nobody could see what the application does by itself.
 """
 
-import base64
-import hashlib
-import hmac
 import re
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlencode
 
 from verification.remote.sections import Parameters, on_request
-from verification.remote.wire import SECONDS, answer, refusal, request
-
-NOWHERE = "00000000-0000-4000-8000-000000000000"
-
-
-class Visitor:
-    """A browser without scripts: it keeps its cookies, and sends a page's form with the page's token."""
-
-    def __init__(self, parameters: Parameters, name: str = "", address: str = "127.0.0.8") -> None:
-        self.parameters, self.address, self.page, self.seed = parameters, address, "", ""
-        self.jar: dict[str, str] = {}
-        self.person = parameters["people"].get(name, {})
-        self.agent = self.person.get("agent", "casemate-verify")
-
-    def get(self, path: str) -> dict[str, Any]:
-        return self._sent(request("GET", path, self.parameters["site"], self._cookies()))
-
-    def post(self, path: str, **fields: str) -> dict[str, Any]:
-        """The form of the page that was looked at last."""
-        site = self.parameters["site"]
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.page)
-        headers = self._cookies() + f"Origin: https://{site}\r\nReferer: https://{site}{path}\r\n"
-        body = urlencode({**fields, "csrfmiddlewaretoken": token[1] if token else ""})
-        return self._sent(request("POST", path, site, headers, body))
-
-    def enrol(self) -> dict[str, Any]:
-        """From the link to being signed in, with what the password alone opens on the way."""
-        password = self.person["password"]
-        self.get(self.person["path"])
-        accepted = self.post(self.person["path"], password=password, again=password)
-        before = self.jar.get("__Host-sessionid", "")
-        alone = {path: led(self.get(path)) for path in self.parameters["routes"]} if self.person.get("walks") else {}
-        self.seed = "".join(re.findall(r"<span>([A-Z2-7]+)</span>", self.get("/enrol/totp/")["body"]))
-        wrong = led(self.post("/enrol/totp/", code="000000"))
-        after_wrong = led(self.get("/"))
-        time.sleep(1.1)  # the wait after one wrong code
-        right = led(self.post("/enrol/totp/", code=self.code(-1)))
-        stale = Visitor(self.parameters)
-        stale.jar = {**self.jar, "__Host-sessionid": before}
-        stored = Visitor(self.parameters)
-        digest = hashlib.sha256(self.jar.get("__Host-sessionid", "").encode()).hexdigest()
-        stored.jar = {**self.jar, "__Host-sessionid": digest}
-        return {
-            "accepted": accepted["status"],
-            "with the password alone": alone,
-            "wrong code": [wrong, after_wrong],
-            "right code": right,
-            "the key changed": before != self.jar.get("__Host-sessionid"),
-            "the old key opens": led(stale.get("/")),
-            "the key is random and nothing else": bool(re.fullmatch(r"[a-z0-9]{32}", self.jar.get("__Host-sessionid", ""))),
-            # What the database is to know it by; the key itself stays here.
-            "digest of the key": digest,
-            "the digest opens": led(stored.get("/")),
-        }
-
-    def give_password(self, password: str = "") -> dict[str, Any]:
-        self.jar.clear()
-        self.get("/sign-in/")
-        return self.post("/sign-in/", email=self.person["email"], password=password or self.person["password"])
-
-    def code(self, steps: int = 0) -> str:
-        """RFC 6238: a code of now, or of as many half minutes later."""
-        key = base64.b32decode(self.seed)
-        digest = hmac.digest(key, (int(time.time() // 30) + steps).to_bytes(8, "big"), "sha1")
-        offset = digest[-1] & 15
-        return f"{(int.from_bytes(digest[offset : offset + 4], 'big') & 0x7FFFFFFF) % 1_000_000:06d}"
-
-    def _cookies(self) -> str:
-        return f"Cookie: {'; '.join(f'{name}={value}' for name, value in self.jar.items())}\r\n" if self.jar else ""
-
-    def _sent(self, text: str) -> dict[str, Any]:
-        line, _, rest = text.replace("User-Agent: casemate-verify", f"User-Agent: {self.agent}").partition("\r\n")
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(3 * SECONDS)  # signing in costs an Argon2, and a small host has little to give
-            try:
-                connection.connect(self.parameters["socket"])
-                found = answer(connection, f"{line}\r\nX-Real-IP: {self.address}\r\nX-Forwarded-Proto: https\r\n{rest}")
-            except OSError as error:
-                found = refusal(error)
-        for name, value in found["headers"]:
-            if name == "set-cookie":
-                key, _, content = value.split(";")[0].partition("=")
-                self.jar[key] = content
-        if found["status"] == 200:
-            self.page = found["body"]
-        return found
+from verification.remote.vaults import vault_walk
+from verification.remote.visitor import NOWHERE, Visitor, led, plain_of
 
 
 @on_request
@@ -113,6 +24,7 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
         "anonymous": {path: led(Visitor(parameters).get(path)) for path in parameters["routes"]},
         "enrolments": {name: visitor.enrol() for name, visitor in (("alice", alice), ("mallory", mallory), ("carol", carol))},
     }
+    seen["vault"] = vault_walk(alice, mallory, carol, parameters["slugs"])
     members = dict(people_of(alice.get(f"/o/{own}/members/")["body"], own))
     subject = members.get(addresses["carol"], NOWHERE)
     seen["members"] = sorted(name for name, email in addresses.items() if email in members)
@@ -204,15 +116,3 @@ def sign_in_once(parameters: Parameters) -> int:
     """The status of one try with a password."""
     status: int = Visitor(parameters, parameters["who"], parameters["from"]).give_password()["status"]
     return status
-
-
-def led(given: dict[str, Any]) -> str:
-    """200, or where a redirect leads."""
-    where: str = dict(given["headers"]).get("location", str(given["status"]))
-    return where
-
-
-def plain_of(given: dict[str, Any]) -> list[Any]:
-    """What can be told apart: status, names of headers, and the page but for its token."""
-    body = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", given["body"])
-    return [given["status"], " ".join(sorted(name for name, _value in given["headers"])), hashlib.sha256(body.encode()).hexdigest()]
