@@ -100,6 +100,8 @@ class Host:
     def household(self) -> Any:
         """Two organisations with their people (verification/household.py), likewise."""
         self.asked_household = True
+        # What it is made from, whichever check is the first to make it: a probe reads for each control just what that asked for.
+        self.inside.asked.add("application")
         if self._household is None:
             self._household = importlib.import_module("verification.household").move_in(self)
         return self._household
