@@ -54,6 +54,7 @@ def doubt(check: Check, session: Session, host: Host) -> Doubt:
     host.inside.asked.clear()
     host.outside.asked.clear()
     host.asked_household = False
+    host.asked_tried.clear()
     reason = ""
     try:
         good = _look(check, session, host)
@@ -105,6 +106,16 @@ def _alterations(host: Host, active: bool) -> Iterator[None]:
                 host._household = Household(**held["value"])
 
         yield from _with(people, put_people)
+
+    for name in sorted(host.asked_tried if active else ()):
+        yield from _with({"value": host.tried[name]}, _trial_setter(host, name))
+
+
+def _trial_setter(host: Host, name: str) -> Callable[[dict[str, Any]], None]:
+    def put(held: dict[str, Any]) -> None:
+        host.tried[name] = held["value"]
+
+    return put
 
 
 def _facts_setter(facts: Facts, name: str) -> Callable[[dict[str, Any]], None]:

@@ -17,8 +17,8 @@ from verification.ssh import Connection, Ran
 from verification.words import CannotRun, NotTestable
 
 DISPOSABLE = "/etc/casemate/disposable"
-INSIDE = ("sections", "system", "processes", "database", "release")
-OUTSIDE = ("sections", "wire", "visit", "tls", "ports")
+INSIDE = ("sections", "system", "processes", "database", "release", "watch")
+OUTSIDE = ("sections", "wire", "visit", "tls", "ports", "bans")
 
 
 class NotObserved(Exception):
@@ -64,9 +64,13 @@ class Host:
     page: str = "/sign-in/"
     kinds_left_out: frozenset[str] = frozenset()
     look_outside: Callable[[Mapping[str, Any]], Facts] = lambda _: Facts({})
+    # What active checks tried, by name, each once a verification; and which of these the check at hand asked for.
+    tried: dict[str, Any] = field(default_factory=dict)
+    asked_tried: set[str] = field(default_factory=set)
     _newcomer: "Newcomer | None" = None
     _household: Any = None
     asked_household: bool = False
+    _uncounted: list[str] = field(default_factory=list)
 
     @classmethod
     def at(cls, address: Address) -> "Host":
@@ -90,6 +94,19 @@ class Host:
     def forget(self) -> None:
         """What was seen before is no longer so."""
         self._newcomer = self._household = None
+        self.tried = {}
+
+    def trial(self, name: str, attempt: Callable[["Host"], dict[str, Any]]) -> dict[str, Any]:
+        """What came of an attempt, made once a verification. Active checks alone may ask for it."""
+        self.asked_tried.add(name)
+        if name not in self.tried:
+            self.tried[name] = attempt(self)
+        seen: dict[str, Any] = self.tried[name]
+        return seen
+
+    def look_inside(self, parameters: Mapping[str, Any]) -> Facts:
+        """These sections alone, which do something: active checks ask for them."""
+        return read_inside(self, parameters)
 
     def newcomer(self) -> "Newcomer":
         """Somebody who is enrolled, seen once a verification and removed again. Active checks alone may ask for it."""
@@ -105,6 +122,25 @@ class Host:
         if self._household is None:
             self._household = importlib.import_module("verification.household").move_in(self)
         return self._household
+
+    def seen_from(self) -> list[str]:
+        """The observer's own addresses, as this host sees them."""
+        addresses: list[str] = self.look_outside({"sections": ["own_addresses"]})["own_addresses"]
+        return addresses
+
+    def do_not_count(self) -> None:
+        """From now on the observer's guesses are nobody's attack; without this the fifth verification of an hour would see nothing."""
+        self._uncounted = self._uncounted or self.seen_from()
+        self._fail2ban("addignoreip", self._uncounted)  # each time: a restart of fail2ban forgets it
+
+    def count_again(self) -> None:
+        if self._uncounted:
+            self._fail2ban("delignoreip", self._uncounted)
+            self._uncounted = []
+
+    def _fail2ban(self, verb: str, addresses: list[str]) -> None:
+        commands = "; ".join(f"fail2ban-client set casemate {verb} {address} || true" for address in addresses)
+        self.sudo(f"if fail2ban-client status casemate >/dev/null 2>&1; then {commands}; fi")
 
     @property
     def disposable(self) -> bool:
@@ -131,6 +167,7 @@ def enrol(host: Host) -> Newcomer:
     link = re.search(r"https://[^/\s]+(/enrol/[^/\s]+/)", host.sudo(f"casemate enrol_operator {email} --name Verifier").stdout)
     if link is None:
         raise NotObserved("`casemate enrol_operator` printed no link")
+    host.do_not_count()
     try:
         parameters = {"sections": ["enrolment"], "path": link[1], "email": email, "password": secrets.token_urlsafe(24)}
         seen = host.look_outside(parameters)["enrolment"]

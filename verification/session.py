@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
@@ -36,6 +37,8 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for host in self.hosts:
+            with suppress(CannotRun):  # a host that is gone counts nobody
+                host.count_again()
             host.connection.close()
         if self.observer.connection:
             self.observer.connection.close()

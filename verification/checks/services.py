@@ -1,5 +1,6 @@
 """The services: who they run as, what the kernel lets them do, and where their secrets are."""
 
+from fnmatch import fnmatch
 from typing import Any
 
 from verification.breaking import restart_application
@@ -84,9 +85,17 @@ def the_control_socket_is_opened_to_look_inside(host: Host) -> None:
 
 @control("X-09")
 def test_the_sandboxes_are_as_tight_as_they_were_proved(host: Host, see: Witness, expected: Expected) -> None:
-    exposure = host.inside["exposure"]
-    for unit, ceiling in expected["exposure"].items():
+    exposure, ceilings = host.inside["exposure"], expected["exposure"]
+    see.exactly("services that were set up or changed here", set(exposure), set(ceilings), show="ls /etc/systemd/system")
+    for unit, ceiling in ceilings.items():
         see.at_most(f"exposure of {unit}", exposure.get(unit, 10.0), ceiling, show=f"systemd-analyze security {unit}")
+    known = [*ceilings, *expected["exempt_services"]]
+    strangers = [
+        unit for unit in host.inside["running_services"] if not any(fnmatch(unit, pattern.replace("@.", "@*.")) for pattern in known)
+    ]
+    see.exactly(
+        "services that run with neither a ceiling nor a reason", strangers, [], show="systemctl list-units --type=service --state=running"
+    )
 
 
 @probe("X-09", touches=("nginx.service",))
@@ -117,10 +126,11 @@ def a_password_goes_into_the_environment_file(host: Host) -> None:
 
 
 @control("VAULT-003")
-def test_the_keys_rest_encrypted_and_only_root_reads_them(host: Host, see: Witness, expected: Expected) -> None:
+def test_the_keys_rest_encrypted_and_only_root_reads_them(host: Host, see: Witness, expected: Expected, declared: Expected) -> None:
     files = host.inside["files"]
     store = {path: mode for path, mode in files.items() if path.startswith("/etc/credstore.encrypted/")}
-    wanted = {f"/etc/credstore.encrypted/{name}": "root:root 0600" for name in expected["credentials"]}
+    names = [*expected["credentials"], *(["mail-relay-password"] if declared.get("mail_relay") else [])]
+    wanted = {f"/etc/credstore.encrypted/{name}": "root:root 0600" for name in names}
     see.exactly("credentials and who reads them", store, wanted, show="sudo ls -l /etc/credstore.encrypted")
     see.exactly("credentials that are no encrypted ones", host.inside["plain_credentials"], [], show="sudo systemd-creds decrypt FILE -")
     for path, mode in expected["files"]["keys"].items():

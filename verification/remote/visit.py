@@ -13,9 +13,9 @@ def enrolment(parameters: Parameters) -> dict[str, Any]:
     """Opens the link, sets the password, and tries to sign in with a wrong one: the answers, without their secrets."""
     opened = https(parameters, request("GET", parameters["path"], parameters["site"]))
     password = quote(parameters["password"])
-    accepted = _send(parameters, parameters["path"], opened, f"password={password}&again={password}")
+    accepted = send(parameters, parameters["path"], opened, f"password={password}&again={password}")
     page = https(parameters, request("GET", "/sign-in/", parameters["site"]))
-    guess = _send(parameters, "/sign-in/", page, f"email={quote(parameters['email'])}&password=a-wrong-guess-of-it")
+    guess = send(parameters, "/sign-in/", page, f"email={quote(parameters['email'])}&password=a-wrong-guess-of-it")
     return {"opened": opened["status"], "accepted": accepted["status"], "guess": guess["status"], "cookies": cookies(accepted)}
 
 
@@ -30,7 +30,7 @@ def cookies(answer: dict[str, Any]) -> dict[str, dict[str, str]]:
     return found
 
 
-def _send(parameters: Parameters, path: str, page: dict[str, Any], fields: str) -> dict[str, Any]:
+def send(parameters: Parameters, path: str, page: dict[str, Any], fields: str) -> dict[str, Any]:
     """Posts a page's own form as a browser does, with its cookie and its token."""
     jar = "; ".join(value.split(";")[0] for name, value in page["headers"] if name == "set-cookie")
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page["body"])
