@@ -66,7 +66,8 @@ lab_packages() {
 # The identity that opens the keys of the labs' backups. A real installation's lies on no machine of it.
 lab_escrow() {
     [ ! -s .lab/escrow/recipient ] || return 0
-    mkdir -p -m 0700 .lab/escrow
+    mkdir -p .lab/escrow
+    chmod 0700 .lab/escrow
     rm -f .lab/escrow/identity
     age-keygen -o .lab/escrow/identity 2>/dev/null
     age-keygen -y .lab/escrow/identity >.lab/escrow/recipient
