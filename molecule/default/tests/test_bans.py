@@ -25,7 +25,7 @@ LINES_OF_A_FAILED_SIGN_IN = {
 FORGED = TRUE.replace("203.0.113.9", "198.51.100.1")
 HOSTILE = [
     "prefix " + FORGED,
-    FORGED + " ",
+    FORGED + ".",
     FORGED[:-1] + ', "address": "198.51.100.1"}',
     FORGED.replace('"address"', '"address": "192.0.2.1", "address"'),
     FORGED.replace("sign-in refused", 'x", "message": "sign-in refused'),
