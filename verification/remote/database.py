@@ -1,10 +1,11 @@
 """Inside: the accounts, grants and variables as root sees them, and what each account may do, tried as that account."""
 
 import re
+import secrets
 import shlex
 from typing import Any
 
-from verification.remote.sections import Parameters, output, section
+from verification.remote.sections import OWN_UNITS, Parameters, output, section
 
 ACCOUNTS = """
 SELECT p.User, p.Host,
@@ -178,7 +179,8 @@ def _as_account(account: str, script: str) -> str:
         "PrivateTmp=yes",
         "NoNewPrivileges=yes",
     ]
-    unit = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", *(f"--property={p}" for p in properties)]
+    name = f"--unit={OWN_UNITS}{secrets.token_hex(4)}"
+    unit = ["systemd-run", name, "--quiet", "--wait", "--pipe", "--collect", *(f"--property={p}" for p in properties)]
     head = f'ACCOUNT=casemate_{account}\nPASSWORD=$(<"$CREDENTIALS_DIRECTORY/database-{account}-password")\n'
     return output(*unit, "/bin/bash", "-s", stdin=head + script)
 

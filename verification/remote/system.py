@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from verification.remote.sections import Parameters, output, section
+from verification.remote.sections import OWN_UNITS, Parameters, output, section
 
 # A socket in a private /tmp is listed by the kernel, and its file is not to be seen from here.
 HIDDEN = {"owner": "hidden", "group": "hidden", "mode": "hidden"}
@@ -114,7 +114,8 @@ def _services_of_this_host() -> set[str]:
 @section
 def running_services(_parameters: Parameters) -> list[str]:
     shown = output("systemctl", "list-units", "--type=service", "--state=running", "--plain", "--no-legend", "--no-pager")
-    return [line.split()[0] for line in shown.splitlines() if line.strip()]
+    # Sections are read side by side, and some ask as another account in a unit of their own.
+    return [line.split()[0] for line in shown.splitlines() if line.strip() and not line.startswith(OWN_UNITS)]
 
 
 @section
