@@ -101,7 +101,9 @@ def alarm(parameters: Parameters) -> dict[str, Any]:
     subprocess.run(["systemd-run", "--quiet", f"--unit={unit}", *properties, "false"], capture_output=True, check=False)
     told = _within(15, lambda: _lines(began, "-p", "alert", "-t", "casemate-alert", word=f"{unit}.service failed"))
     mailed = _within(20, lambda: _lines(began, "-t", "casemate-mail", word=f"took: [{socket.gethostname()}] {unit}.service failed"))
-    subprocess.run(["systemctl", "reset-failed", f"{unit}.service"], capture_output=True, check=False)
+    # Where alerts are broken, the alert has failed as well.
+    left = [f"{unit}.service", f"casemate-alert@{unit}.service.service"]
+    subprocess.run(["systemctl", "reset-failed", *left], capture_output=True, check=False)
     return {"told": len(told), "mailed": len(mailed)}
 
 
