@@ -87,7 +87,7 @@ def mail(_parameters: Parameters) -> dict[str, Any]:
     return {
         "to": told["to"],
         "relay": f"{relay['host']}:{relay['port']}" if relay else "",
-        "oldest_waits": round(time.time() - min(waiting)) if waiting else 0,
+        "oldest_waits": round((time.time() - min(waiting)) / 60) if waiting else 0,
         "undelivered": len(list(UNDELIVERED.glob("*.eml"))) if UNDELIVERED.is_dir() else 0,
     }
 
