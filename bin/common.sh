@@ -59,7 +59,10 @@ need_packages() {
 }
 
 lab_packages() {
-    need_packages systemd-container mmdebstrap nftables iproute2 openssh-client zstd openssl age
+    local environments=()
+    # Debian leaves this part of Python out; a Python from elsewhere brings it along.
+    "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || environments=(python3-venv)
+    need_packages systemd-container mmdebstrap nftables iproute2 openssh-client zstd openssl age "${environments[@]}"
     lab_escrow
 }
 
