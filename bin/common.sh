@@ -30,13 +30,16 @@ need_root() {
     exec sudo --preserve-env=CASEMATE_MIRROR,CASEMATE_NETWORKS,XDG_CACHE_HOME,PYTHON,INVENTORY,TAGS,IDENTITY,SNAPSHOT,OVERWRITE,YES,ARGS,CI,SSH_AUTH_SOCK "$0" "$@"
 }
 
-# One run of a kind at a time: a second would break the first's host under its hands.
+# One run of a kind at a time: a second would break the first's host under its hands. Its children hold the lock as well, so
+# that what a killed run leaves running counts; none of them outlives its work (ssh's masters and lab hosts close what they inherit).
 only_one() {
-    exec 9>>"/run/lock/casemate-$1$own"
-    flock --nonblock 9 || refuse "another \`make $1\` is running here (process $(cat "/run/lock/casemate-$1$own")); wait until it has finished, or end it."
-    : >"/run/lock/casemate-$1$own"
-    echo "$$" >&9
+    local lock="/run/lock/casemate-$1$own"
+    exec 9>>"$lock"
+    flock --nonblock 9 && return
+    exec 9>&-
+    refuse "another \`make $1\` is running here (processes $(holders "$lock")); wait until it has finished, or end it."
 }
+holders() { find /proc/[0-9]*/fd -lname "$1" 2>/dev/null | cut -d/ -f3 | sort -nu | xargs; }
 
 # One at a time too, but a second waits its turn: the work is the same for both.
 in_turn() {
@@ -90,7 +93,7 @@ declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [own]=4 [drill]=5)
 lab() {
     local name=$1 state=$2
     shift 2
-    ansible-playbook ansible/lab.yml -i localhost, -e "lab_name=$name lab_network=$CASEMATE_NETWORKS.${third[$name]} lab_state_dir=$state" "$@" 8>&- 9>&-
+    ansible-playbook ansible/lab.yml -i localhost, -e "lab_name=$name lab_network=$CASEMATE_NETWORKS.${third[$name]} lab_state_dir=$state" "$@"
 }
 # remove_lab NAME STATE [--host HOST]: all of a lab, or one host of it
-remove_lab() { python3 roles/lab/files/lab.py destroy --lab "$1" --network "$CASEMATE_NETWORKS.${third[$1]}" --state "$2" "${@:3}" 8>&- 9>&-; }
+remove_lab() { python3 roles/lab/files/lab.py destroy --lab "$1" --network "$CASEMATE_NETWORKS.${third[$1]}" --state "$2" "${@:3}"; }
