@@ -38,7 +38,7 @@ Host {names}
     StrictHostKeyChecking yes
     ControlMaster auto
     ControlPersist 10m
-    ControlPath {sockets}/%C
+    ControlPath {sockets}/%i-%C
     ServerAliveInterval 15
     LogLevel ERROR
 """
