@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -90,10 +91,13 @@ table ip {self.table} {{
 
     def attach(self, host: str, number: int) -> None:
         """Give a host its namespace, with eth0 on the bridge and the controller as its gateway."""
-        namespace, outside = self.namespace(host), f"cmv{_short(f'{self.lab}/{host}')}"
+        short = _short(f"{self.lab}/{host}")
+        namespace, outside = self.namespace(host), f"cmv{short}"
+        # The same after each start: its neighbours remember it, and for seconds would not reach a host that came back with another.
+        hardware = f"02:{':'.join(re.findall('..', short))}"
         self.detach(host)
         run("ip", "netns", "add", namespace)
-        run("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+        run("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "address", hardware, "netns", namespace)
         run("ip", "link", "set", outside, "master", self.bridge, "up")
         inside = ("ip", "-n", namespace)
         run(*inside, "link", "set", "lo", "up")
