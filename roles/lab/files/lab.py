@@ -19,7 +19,7 @@ from pathlib import Path
 
 import rootfs
 from machine import ACCOUNT, STATE, Machine
-from network import Network, run
+from network import Network, resolver_configuration, run
 from rootfs import LabError
 
 # The last number of a host's addresses; the gateway, which is the controller, has 1.
@@ -58,6 +58,7 @@ def preflight(network: Network) -> None:
                 "or move the cache: XDG_CACHE_HOME=/a/larger/disk make up"
             )
     network.refuse_if_taken()
+    resolver_configuration()
 
 
 def create(network: Network, hosts: list[str], state: Path, binds: list[str]) -> None:

@@ -10,7 +10,7 @@ import time
 import uuid
 from pathlib import Path
 
-from network import Network, run
+from network import Network, resolver_configuration, run
 from rootfs import LabError, cache_dir
 
 STATE = Path("/var/lib/casemate-lab")
@@ -88,7 +88,7 @@ class Machine:
         write("etc/hostname", f"{self.name}\n")
         write("etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {self.name}\n::1 localhost ip6-localhost ip6-loopback\n")
         write("etc/machine-id", f"{uuid.uuid4().hex}\n")
-        write("etc/resolv.conf", Path("/etc/resolv.conf").read_text())
+        write("etc/resolv.conf", resolver_configuration())
         authorities = Path("/etc/ssl/certs/ca-certificates.crt")
         if authorities.exists():  # a controller behind an inspecting proxy trusts more than Debian does
             write("etc/ssl/certs/ca-certificates.crt", authorities.read_text())

@@ -116,6 +116,20 @@ table ip {self.table} {{
         run("nft", "delete", "table", "ip", self.table, check=False)
 
 
+def resolver_configuration() -> str:
+    """What a lab host's resolv.conf says: the controller's, without name servers on its loopback, which no other host reaches.
+
+    Raises LabError where none is left.
+    """
+    # Where systemd-resolved runs, the first names its stub alone, and the second the servers that it asks.
+    for file in (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")):
+        text = file.read_text() if file.exists() else ""
+        kept = re.sub(r"^(#|nameserver\s+(127\.|::1$)).*\n?", "", text, flags=re.MULTILINE)
+        if re.search(r"^nameserver", kept, flags=re.MULTILINE):
+            return kept
+    raise LabError("/etc/resolv.conf names no server beyond this machine's loopback, which no lab host reaches. Name one there as well")
+
+
 def _short(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:10]
 
