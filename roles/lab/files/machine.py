@@ -19,7 +19,7 @@ UNIFIED = Path("/sys/fs/cgroup/unified")
 ACCOUNT = "admin"
 # What the containers may do beyond the default: without NET_ADMIN nft fails inside units, and a ban bans nobody.
 CAPABILITIES = "CAP_NET_ADMIN,CAP_NET_RAW"
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 class Machine:
