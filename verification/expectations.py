@@ -1,7 +1,7 @@
-"""What is expected of a host: verification/expected/baseline.yml, overlaid by the profile's and, where another application than
-Casemate's own runs, by application/other.yml; filled in from declared.yml."""
+"""What is expected of a host: verification/expected/baseline.yml, overlaid by the profile's, by without/GROUP.yml for a group without
+a host, and by application/other.yml where another application than Casemate's own runs; filled in from declared.yml."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from verification.words import CannotRun
 EXPECTED = Path(__file__).parent / "expected"
 
 
-def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED) -> dict[str, Any]:
-    """The expectations of a profile. They are written by hand and read nothing of the roles."""
+def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED, *, without: Iterable[str] = ()) -> dict[str, Any]:
+    """The expectations of a profile, where no host is in the groups `without`. They are written by hand and read nothing of the roles."""
     overlay = folder / f"{profile}.yml"
     if not overlay.is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.yml")))
@@ -22,6 +22,9 @@ def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED) -> 
     merged: dict[str, Any] = yaml.safe_load((folder / "baseline.yml").read_text())
     if profile != "baseline":
         merged = merge(merged, yaml.safe_load(overlay.read_text()) or {})
+    for group in without:
+        if (over := folder / "without" / f"{group}.yml").is_file():
+            merged = merge(merged, yaml.safe_load(over.read_text()))
     application = str(declared.get("application", "casemate"))
     if application != "casemate":
         over = folder / "application" / f"{application}.yml"

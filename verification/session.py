@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from verification import expectations
 from verification.host import Facts, Host, Observer, read_inside
-from verification.inventory import Inventory
+from verification.inventory import TIERS, Inventory
 from verification.ssh import Connection
 from verification.words import CannotRun
 
@@ -27,7 +27,8 @@ class Session:
     expected: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.expected = expectations.load(self.inventory.profile, self.inventory.declared)
+        without = [tier for tier in TIERS if not any(tier in address.tiers for address in self.inventory.hosts)]
+        self.expected = expectations.load(self.inventory.profile, self.inventory.declared, without=without)
         self.hosts = [Host.at(address) for address in self.inventory.hosts]
         seen_from = self.inventory.observer
         self.observer = Observer(seen_from.name, Connection(seen_from.name, seen_from.ssh)) if seen_from else Observer("controller")

@@ -133,3 +133,25 @@ def test_templates_of_an_inventory_are_filled_in() -> None:
         inventory.render("{{ round }}", {"round": "{{ about }}", "about": "{{ round }}"})
     with pytest.raises(CannotRun, match="cannot be filled in"):
         inventory.render("{{ no_such_thing }}", variables)
+
+
+def test_what_nobody_keeps_is_not_expected_and_what_is_missing_stays_red() -> None:
+    declared = {"site_name": "shop.casemate.test"}
+    whole, without = expectations.load("baseline", declared), expectations.load("baseline", declared, without=["backup"])
+    account = "casemate_backup@127.0.0.1"
+    assert account in whole["database"]["accounts"]
+    assert account not in without["database"]["accounts"]
+    assert "backup" not in without["read_inside"]["statements"]
+    assert "casemate-backup.timer" in without["timers"]  # that nothing makes backups is not passed over
+
+
+def test_another_application_is_asked_for_what_can_be_seen_of_any() -> None:
+    declared = {"site_name": "shop.casemate.test", "application": "other", "page": "/shop/"}
+    own = expectations.load("baseline", declared)["own_application"]
+    controls = register.load()
+    assert {*own["asked"], *own["not_asked"]} <= controls.keys()
+    assert all(controls[identifier].by_the_application for identifier in own["asked"])
+    assert not any(controls[identifier].by_the_application for identifier in own["not_asked"])
+    assert expectations.load("baseline", declared)["site"]["page"] == "/shop/"
+    with pytest.raises(CannotRun, match="casemate"):
+        expectations.load("baseline", {"application": "mine"})
