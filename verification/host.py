@@ -17,8 +17,8 @@ from verification.ssh import Connection, Ran
 from verification.words import CannotRun, NotTestable
 
 DISPOSABLE = "/etc/casemate/disposable"
-INSIDE = ("sections", "system", "processes", "database", "release", "watch")
-OUTSIDE = ("sections", "wire", "visit", "tls", "ports", "bans")
+INSIDE = ("sections", "system", "processes", "database", "limiter", "backups", "release", "watch")
+OUTSIDE = ("sections", "backup_disk", "wire", "visit", "tls", "ports", "bans")
 
 
 class NotObserved(Exception):

@@ -84,6 +84,7 @@ class Session:
             "addresses": addresses,
             "ca": self.inventory.trust_anchor,
             "listening_ports": [],
+            "marks": self.expected["read_inside"]["marks"],
         }
 
 

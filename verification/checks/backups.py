@@ -1,0 +1,61 @@
+"""The backups: from the sending account's place, on this host's disk, and on the backup host's."""
+
+from typing import Any
+
+from verification.host import Host
+from verification.marks import control, probe
+from verification.witness import Witness
+from verification.words import NotTestable
+
+Expected = dict[str, Any]
+STATE = "sudo casemate-backup state"
+
+
+@control("BKP-001")
+def test_there_is_a_backup_of_today_and_none_is_missing(host: Host, see: Witness, expected: Expected) -> None:
+    seen = host.inside["backups"]
+    show = f"{STATE}; systemctl list-timers casemate-backup.timer"
+    unit = host.inside["units"].get("casemate-backup.timer", {})
+    for key, wanted in expected["backups"]["timer"].items():
+        see.exactly(f"{key} of casemate-backup.timer", unit.get(key, "no such unit"), wanted, show=show)
+    see.at_most(
+        "hours since the newest snapshot, as the repository says", seen["hours since the newest"], expected["backups"]["hours"], show=STATE
+    )
+    see.at_least("snapshots in the repository", seen["snapshots"], 1, show=STATE)
+    see.at_least("snapshots that this host knows it sent", seen["sent"], 1, show="cat /var/lib/casemate-backup/sent")
+    see.exactly("snapshots that were sent and are gone", seen["missing"], [], show="cat /var/lib/casemate-backup/sent")
+
+
+@probe("BKP-001", touches=("casemate-backup.timer",))
+def the_nightly_backup_is_stopped_because_it_was_slow(host: Host) -> None:
+    host.sudo("systemctl disable --now casemate-backup.timer 2>/dev/null")
+
+
+@control("BKP-003")
+def test_no_copy_of_the_database_lies_around(host: Host, see: Witness, expected: Expected) -> None:
+    seen = host.inside["copies"]
+    see.exactly("copies of the database on this host", seen["copies"], [], show="sudo find /var /home /root -name '*.sql*'")
+    marks = dict.fromkeys(expected["read_inside"]["marks"], True)
+    see.exactly("marks by which one would be known", seen["marks in the database"], marks, show="sudo grep -rlaF MARK /var/lib/mysql")
+
+
+@probe("BKP-003", touches=("backup: staging folder",))
+def a_plain_dump_is_made_beside_the_backup(host: Host) -> None:
+    host.sudo("mariadb-dump casemate > /var/lib/casemate-backup-data/before-the-upgrade.sql")
+
+
+@control("BKP-003")
+def test_the_repository_opens_with_its_password_alone(host: Host, see: Witness) -> None:
+    seen = host.inside["backups"]
+    see.exactly("another password is refused", seen["another password"], True, show="restic cat config")
+    see.exactly("what the sending account's key gets of a shell", seen["a shell"], "", show="ssh backup-CLIENT@BACKUP-HOST id")
+
+
+@control("BKP-003")
+def test_the_backup_hosts_disk_shows_nothing_of_the_database(host: Host, see: Witness) -> None:
+    seen = host.outside["backup_disk"]
+    if seen is None:
+        raise NotTestable(f"{host.witness} is not the backup host, or lets nobody look at its disk")
+    show = "sudo grep -rlaF MARK /var/backups"
+    see.at_least("files of backups on its disk", seen["files"], 4, show="sudo find /var/backups/casemate -type f")
+    see.exactly("marks of the database that can be read there", seen["read"], {}, show=show)
