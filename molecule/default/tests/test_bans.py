@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import shlex
 import socket
 import time
 from collections.abc import Iterator
@@ -105,7 +106,10 @@ def matched(on_host: Shell, lines: list[str]) -> list[str]:
     """The addresses that the filter finds in the lines, written into the journal as a service writes them."""
     unit = f"casemate-trial-{secrets.token_hex(4)}"
     text = "".join(f"{line}\n" for line in lines)
-    write = f"sudo systemd-run --quiet --wait --pipe --unit={unit} systemd-cat -t gunicorn sh -c 'cat; sleep 1'"
+    seen = f"$(journalctl -q -o cat _SYSTEMD_UNIT={unit}.service | grep -c .)"
+    # A busy journald looks late at whose lines it has: the unit stays until all of them are there under its name.
+    stay = f'cat; for try in $(seq 150); do [ "{seen}" -ge {len(lines)} ] && break; sleep 0.2; done'
+    write = f"sudo systemd-run --quiet --wait --pipe --unit={unit} systemd-cat -t gunicorn sh -c {shlex.quote(stay)}"
     written = on_host(f"{write} <<'LINES'\n{text}LINES")
     assert written.returncode == 0, written.stderr
     there = on_host(f"sudo journalctl -q -o cat _SYSTEMD_UNIT={unit}.service | grep -c .").stdout.strip()
