@@ -178,7 +178,7 @@ def _others(value: Any) -> Iterator[Any]:
         yield from (value[:place] + value[place + 1 :] for place in range(min(len(value), FEW)))
         yield from ([*value, twin] for twin in (value[:FEW] or ["altered", {"rule": {}}]))
         yield from ([*value, {**value[0], key: "altered"}] for key in value[0]) if value and isinstance(value[0], dict) else ()
-        yield from ([*value, other] for other in ("altered", "gunicorn", 22, 3306, ["x-xss-protection", "1"]))
+        yield from ([*value, other] for other in ("altered", "gunicorn", "valkey-server", 22, 3306, ["x-xss-protection", "1"]))
         yield []
     elif isinstance(value, dict):
         yield from ({other: value[other] for other in value if other != key} for key in value)

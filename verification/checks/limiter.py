@@ -13,7 +13,7 @@ Expected = dict[str, Any]
 def test_the_cache_lets_in_its_own_clients_for_their_own_work(host: Host, see: Witness, expected: Expected) -> None:
     seen, wanted = host.inside["limiter"], expected["limiter"]
     for command, answer in seen["stranger"].items():
-        see.exactly(f"{command}, by a stranger", answer.split()[0], "NOAUTH", show="valkey-cli -s /run/casemate-limiter/valkey.sock")
+        see.exactly(f"{command}, by a stranger", answer.partition(" ")[0], "NOAUTH", show="valkey-cli -s /run/casemate-limiter/valkey.sock")
     for account, commands in wanted["commands"].items():
         see.exactly(f"commands of {account}", seen["allowed"][account], commands, show="ACL DRYRUN, as the account monitor")
     allowed = {key: answer == "OK" for key, answer in seen["keys"].items()}

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from verification.remote.sections import Parameters, on_request
@@ -25,7 +26,9 @@ def own_addresses(parameters: Parameters) -> list[str]:
 def doors(parameters: Parameters) -> dict[str, bool]:
     """Which doors open: a connection by TCP to each address and port, all at once."""
     wanted = [(address, port) for address in parameters["addresses"] for port in parameters["ports"]]
-    return {f"[{address}]:{port}": _opens(address, port) for address, port in wanted}
+    with ThreadPoolExecutor(max(1, len(wanted))) as knocking:
+        opened = list(knocking.map(lambda door: _opens(*door), wanted))
+    return {f"[{address}]:{port}": opens for (address, port), opens in zip(wanted, opened, strict=True)}
 
 
 @on_request

@@ -187,7 +187,7 @@ def _open_files(ending: str) -> list[str]:
 
 
 def _lines(since: float, *matches: str, word: str) -> list[str]:
-    shown = output("journalctl", "-q", "-o", "cat", "--no-pager", f"--since=@{since:.0f}", *matches, ok=(0, 1))
+    shown = output("journalctl", "-q", "-o", "cat", "--no-pager", f"--since=@{int(since)}", *matches, ok=(0, 1))
     return [line for line in shown.splitlines() if word in line]
 
 
