@@ -5,7 +5,7 @@ from typing import Any
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
-from verification.words import NotTestable
+from verification.words import NotApplicable, NotTestable
 
 Expected = dict[str, Any]
 STATE = "sudo casemate-backup state"
@@ -13,11 +13,11 @@ STATE = "sudo casemate-backup state"
 
 @control("BKP-001")
 def test_there_is_a_backup_of_today_and_none_is_missing(host: Host, see: Witness, expected: Expected) -> None:
-    seen = host.inside["backups"]
     show = f"{STATE}; systemctl list-timers casemate-backup.timer"
     unit = host.inside["units"].get("casemate-backup.timer", {})
     for key, wanted in expected["backups"]["timer"].items():
         see.exactly(f"{key} of casemate-backup.timer", unit.get(key, "no such unit"), wanted, show=show)
+    seen = host.inside["backups"]
     see.at_most(
         "hours since the newest snapshot, as the repository says", seen["hours since the newest"], expected["backups"]["hours"], show=STATE
     )
@@ -46,6 +46,7 @@ def a_plain_dump_is_made_beside_the_backup(host: Host) -> None:
 
 @control("BKP-003")
 def test_the_repository_opens_with_its_password_alone(host: Host, see: Witness) -> None:
+    _kept(host)
     seen = host.inside["backups"]
     see.exactly("another password is refused", seen["another password"], True, show="restic cat config")
     see.exactly("what the sending account's key gets of a shell", seen["a shell"], "", show="ssh backup-CLIENT@BACKUP-HOST id")
@@ -53,9 +54,15 @@ def test_the_repository_opens_with_its_password_alone(host: Host, see: Witness) 
 
 @control("BKP-003")
 def test_the_backup_hosts_disk_shows_nothing_of_the_database(host: Host, see: Witness) -> None:
+    _kept(host)
     seen = host.outside["backup_disk"]
     if seen is None:
         raise NotTestable(f"{host.witness} is not the backup host, or lets nobody look at its disk")
     show = "sudo grep -rlaF MARK /var/backups"
     see.at_least("files of backups on its disk", seen["files"], 4, show="sudo find /var/backups/casemate -type f")
     see.exactly("marks of the database that can be read there", seen["read"], {}, show=show)
+
+
+def _kept(host: Host) -> None:
+    if "backup" not in host.tiers:
+        raise NotApplicable("this host is not in the group backup: it sends none, and BKP-001 says so")

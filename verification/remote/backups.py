@@ -8,6 +8,7 @@ from typing import Any
 
 from verification.remote.sections import Parameters, output, section
 
+SETTINGS = Path("/etc/casemate/backup.json")
 SENT = Path("/var/lib/casemate-backup/sent")
 CREDENTIALS = ("backup-repository-password", "backup-ssh-key")
 # In the sending unit's place, since no other account reaches the backup host or holds the credentials.
@@ -33,6 +34,8 @@ print(json.dumps({
 
 @section
 def backups(_parameters: Parameters) -> dict[str, Any]:
+    if not SETTINGS.is_file():
+        raise RuntimeError("this host sends none: put it into the group backup (roles/backup/README.md)")
     said = json.loads(asked())
     if said["snapshots"].startswith("refused"):
         raise RuntimeError(said["snapshots"])
