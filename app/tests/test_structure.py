@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,29 @@ def test_every_application_has_its_place_in_the_order() -> None:
 @pytest.mark.parametrize("module", sorted(SHARED))
 def test_shared_modules_import_no_application(module: str) -> None:
     assert not set(imports(PACKAGE / f"{module}.py")) & set(MAY_IMPORT)
+
+
+WRITES = {"create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "save", "delete", "add"}
+
+
+def writes_of_rights(module: Path) -> list[str]:
+    """Expressions that make, change or end a membership: a written `role`, and each writing call on one or on several."""
+    found = []
+    for node in ast.walk(ast.parse(module.read_text())):
+        match node:
+            case ast.Assign(targets=[ast.Attribute(attr="role")]):
+                found.append(ast.unparse(node))
+            case ast.Call(func=ast.Attribute(value=on, attr=called)) if called in WRITES:
+                if re.search(r"member|subject", ast.unparse(on), re.IGNORECASE):
+                    found.append(ast.unparse(node))
+    return found
+
+
+def test_rights_are_written_by_the_service_that_records_it_and_nowhere_else() -> None:
+    service = PACKAGE / "organizations" / "services.py"
+    assert len(writes_of_rights(service)) >= 4, "made twice, changed, ended"
+    others = [module for module in PACKAGE.rglob("*.py") if module != service and "migrations" not in module.parts]
+    assert {str(module): found for module in others if (found := writes_of_rights(module))} == {}
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
