@@ -107,9 +107,10 @@ def matched(on_host: Shell, lines: list[str]) -> list[str]:
     unit = f"casemate-trial-{secrets.token_hex(4)}"
     text = "".join(f"{line}\n" for line in lines)
     seen = f"$(journalctl -q -o cat _SYSTEMD_UNIT={unit}.service | grep -c .)"
-    # A busy journald looks late at whose lines it has: the unit stays until all of them are there under its name.
-    stay = f'cat; for try in $(seq 150); do [ "{seen}" -ge {len(lines)} ] && break; sleep 0.2; done'
-    write = f"sudo systemd-run --quiet --wait --pipe --unit={unit} systemd-cat -t gunicorn sh -c {shlex.quote(stay)}"
+    # journald looks late at whose lines it has: who wrote them, the shell itself, stays until all of them are there under its unit.
+    tell = 'while IFS= read -r line; do printf "%s\\n" "$line"; done'
+    stay = f'for try in $(seq 150); do [ "{seen}" -ge {len(lines)} ] && break; sleep 0.2; done'
+    write = f"sudo systemd-run --quiet --wait --pipe --unit={unit} systemd-cat -t gunicorn sh -c {shlex.quote(f'{tell}; {stay}')}"
     written = on_host(f"{write} <<'LINES'\n{text}LINES")
     assert written.returncode == 0, written.stderr
     there = on_host(f"sudo journalctl -q -o cat _SYSTEMD_UNIT={unit}.service | grep -c .").stdout.strip()
