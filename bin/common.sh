@@ -8,6 +8,8 @@ export ANSIBLE_CONFIG="$PWD/ansible/ansible.cfg"
 # Root and the caller keep their own; both may run after each other.
 ANSIBLE_HOME="$PWD/.lab/ansible-$(id -u)"
 export ANSIBLE_HOME
+# Root would leave compiled files in the caller's folders, who could not remove them.
+[ -z "${SUDO_UID:-}" ] || export PYTHONDONTWRITEBYTECODE=1
 # What molecule remembers of its hosts is of this checkout.
 export MOLECULE_EPHEMERAL_DIRECTORY="$PWD/.lab/molecule"
 
