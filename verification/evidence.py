@@ -140,7 +140,9 @@ def _observation(observation: Observation) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    # Without an optional lock git leaves the index alone, which under sudo would become root's.
+    describe = ["git", "--no-optional-locks", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    commit = subprocess.run(describe, capture_output=True, text=True, check=False)
     return {"commit": commit.stdout.strip() or "unknown", "python": platform.python_version(), "pytest": version("pytest")}
 
 

@@ -73,8 +73,9 @@ class Project:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    # Under sudo the tree belongs to someone else, which git would refuse; and nobody's tree may name a program that root runs.
-    command = ["git", "-C", str(folder), "-c", "safe.directory=*", "-c", "core.fsmonitor=false", *arguments]
+    # Under sudo the tree belongs to someone else: git would refuse it, and its index must not become root's. And nobody's tree
+    # may name a program that root runs.
+    command = ["git", "--no-optional-locks", "-C", str(folder), "-c", "safe.directory=*", "-c", "core.fsmonitor=false", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
