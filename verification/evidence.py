@@ -139,11 +139,15 @@ def _observation(observation: Observation) -> dict[str, Any]:
     }
 
 
+def _git(*arguments: str) -> str:
+    command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def _versions() -> dict[str, str]:
-    # Without an optional lock git leaves the index alone, which under sudo would become root's.
-    describe = ["git", "--no-optional-locks", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    commit = subprocess.run(describe, capture_output=True, text=True, check=False)
-    return {"commit": commit.stdout.strip() or "unknown", "python": platform.python_version(), "pytest": version("pytest")}
+    # `describe --dirty` would write the index anew, which under sudo is the caller's.
+    commit = _git("describe", "--always") + ("-dirty" if _git("status", "--porcelain") else "")
+    return {"commit": commit or "unknown", "python": platform.python_version(), "pytest": version("pytest")}
 
 
 def _utc(moment: datetime) -> str:
