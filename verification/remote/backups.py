@@ -61,7 +61,7 @@ def copies(parameters: Parameters) -> dict[str, Any]:
     places = [place for place in ("/var", "/home", "/root", "/srv", "/tmp", "/opt") if Path(place).is_dir()]  # noqa: S108 (they are read)
     found = output("find", *places, "-xdev", "-type", "f", "(", *names, ")", ok=(0, 1)).splitlines()
     own = ("/var/lib/mysql/", "/var/lib/mysql.before-restore-", "/opt/casemate/releases/")
-    marks = {mark: bool(output("grep", "-rlaF", mark, "/var/lib/mysql/casemate", ok=(0, 1))) for mark in parameters["marks"]}
+    marks = {mark: bool(output("grep", "-rlaF", mark, "/var/lib/mysql", ok=(0, 1))) for mark in parameters["marks"]}
     return {"copies": sorted(left + [path for path in found if not path.startswith(own)]), "marks in the database": marks}
 
 
