@@ -75,19 +75,24 @@ class Campaign:
         return bool(self.outcomes) and not self.left_worse and all(outcome.proved for outcome in self.outcomes)
 
     def run(self, waiting: list[Batch]) -> None:
-        """Every batch; a probe whose control another one had broken before its turn comes again, alone."""
+        """Every batch; the probes whose controls another one had broken before their turn come again, together.
+
+        The first of a batch finds nothing broken, so each round proves one more at least; most need no third.
+        """
         with ended_like_ctrl_c():
             seen = self.look()
             self.found = {result.control: result for result in seen.results if result.host == self.host.name}
             self.sections = seen.sections
             try:
-                number = 0
-                while waiting:
+                number, again = 0, list[Probe]()
+                while waiting or again:
+                    if not waiting:
+                        waiting, again = batches(again), []
                     number, batch = number + 1, waiting.pop(0)
                     self.say(f"batch {number} of {number + len(waiting)}: {', '.join(probe.control for probe in batch.probes)}")
                     outcomes = Trial(self, batch).outcomes()
                     self.outcomes += [outcome for outcome in outcomes if not outcome.postponed]
-                    waiting += [Batch([outcome.probe]) for outcome in outcomes if outcome.postponed]
+                    again += [outcome.probe for outcome in outcomes if outcome.postponed]
             finally:
                 self.leave_as_found()
 
@@ -155,7 +160,7 @@ class Trial:
         for outcome in outcomes:
             outcome.seconds += seconds / len(outcomes)
             verdict = "proved" if outcome.proved else f"NOT PROVED: {outcome.fault.partition(chr(10))[0]}"
-            verdict = f"comes again, alone: {outcome.postponed}" if outcome.postponed else verdict
+            verdict = f"comes again: {outcome.postponed}" if outcome.postponed else verdict
             self.campaign.say(f"  {outcome.probe.control}  {outcome.probe.sentence}: {verdict}")
         return outcomes
 

@@ -125,13 +125,15 @@ casemate : ok=3 changed=2
     assert changed_tasks(output) == ["nginx : Write the [whole] configuration", "nginx : Reload"]
 
 
-def test_a_control_that_another_probe_broke_before_its_turn_comes_again_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    both = (a_probe("TST-001", "nginx"), a_probe("TST-002", "sshd"))
-    looks: list[dict[str, Observation]] = [{}, {}, {"TST-001": SEEN, "TST-002": SEEN}, {}, {}, {"TST-002": SEEN}, {}, {}]
-    played, said = campaign(monkeypatch, looks, [1, 0, 1, 0], "", *both)
-    played.run(batches(both))
-    assert [(o.probe.control, o.proved) for o in played.outcomes] == [("TST-001", True), ("TST-002", True)]
-    assert any("comes again, alone: red before its own turn, after TST-001" in line for line in said)
+def test_controls_that_another_probe_broke_before_their_turn_come_again_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    three = (a_probe("TST-001", "nginx"), a_probe("TST-002", "sshd"), a_probe("TST-003", "base"))
+    first: list[dict[str, Observation]] = [{}, dict.fromkeys(("TST-001", "TST-002"), SEEN), {"TST-003": SEEN}, {}]
+    second: list[dict[str, Observation]] = [{}, {"TST-002": SEEN}, {"TST-003": SEEN}, {}]
+    played, said = campaign(monkeypatch, [{}, *first, *second, {}], [1, 0, 1, 0], "", *three)
+    played.run(batches(three))
+    assert [(o.probe.control, o.proved) for o in played.outcomes] == [("TST-001", True), ("TST-002", True), ("TST-003", True)]
+    assert sum("comes again: red before its own turn, after " in line for line in said) == 2
+    assert [line for line in said if line.startswith("batch")][-1] == "batch 2 of 2: TST-002, TST-003"
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt, CannotRun("the host is gone"), RuntimeError("a mistake in a probe")])

@@ -32,6 +32,14 @@ def run_here(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+def watched(command: list[str], name: str) -> tuple[int, str]:
+    """The same for long work: what it says so far stands in .lab/test/NAME.log. Its status and its words."""
+    log = STATE / f"{name}.log"
+    with log.open("w") as file:
+        status = subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+    return status, log.read_text()
+
+
 @pytest.fixture(scope="session")
 def on_host() -> Shell:
     """Run a shell command on the appliance, as the administrator who has sudo."""

@@ -6,21 +6,21 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from conftest import INVENTORY, Shell, run_here
+from conftest import INVENTORY, Shell, run_here, watched
 
 MARK = "/etc/casemate/disposable"
 
 
 def test_every_break_turns_its_check_red_and_is_mended() -> None:
     choice = [] if os.environ.get("CASEMATE_PROBES") == "all" else ["--sample"]
-    probed = run_here(["casemate", "probe", *choice, "--inventory", INVENTORY, "--host", "casemate"])
-    assert probed.returncode == 0, probed.stdout + probed.stderr
+    status, words = watched(["casemate", "probe", *choice, "--inventory", INVENTORY, "--host", "casemate"], "probes")
+    assert status == 0, words
 
 
 def test_no_observation_is_one_that_cannot_fail() -> None:
     """Each fact that a check reads is altered in memory, one at a time: a check that does not notice looks at nothing."""
-    doubted = run_here(["casemate", "doubt", "--inventory", INVENTORY, "--host", "casemate"])
-    assert doubted.returncode == 0, doubted.stdout + doubted.stderr
+    status, words = watched(["casemate", "doubt", "--inventory", INVENTORY, "--host", "casemate"], "doubt")
+    assert status == 0, words
 
 
 @pytest.fixture
