@@ -97,7 +97,7 @@ def test_a_form_without_its_token_is_refused(host: Host, see: Witness) -> None:
     see.at_least("forms with a token", body.count('name="csrfmiddlewaretoken"'), 1)
 
 
-@probe("APP-009", touches=("views: sign-in",), spoils=("APP-001", "BLD-021", "WEB-003"))
+@probe("APP-009", touches=("views: sign-in",), spoils=("APP-001", "AUTH-018", "BLD-021", "WEB-003"))
 def a_form_that_kept_failing_is_exempted(host: Host) -> None:
     exempted = "from django.views.decorators.csrf import csrf_exempt\n\n\n@csrf_exempt\n@access(Access.ANYONE)\n@form_page\ndef sign_in("
     patch_application(host, "accounts/views.py", "@access(Access.ANYONE)\n@form_page\ndef sign_in(", exempted)

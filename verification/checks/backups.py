@@ -26,7 +26,7 @@ def test_there_is_a_backup_of_today_and_none_is_missing(host: Host, see: Witness
     see.exactly("snapshots that were sent and are gone", seen["missing"], [], show="cat /var/lib/casemate-backup/sent")
 
 
-@probe("BKP-001", touches=("casemate-backup.timer",))
+@probe("BKP-001", touches=("casemate-backup.timer",), spoils=("HOST-005",))
 def the_nightly_backup_is_stopped_because_it_was_slow(host: Host) -> None:
     host.sudo("systemctl disable --now casemate-backup.timer 2>/dev/null")
 

@@ -129,7 +129,7 @@ def test_an_eleventh_attempt_within_the_hour_waits(host: Host, see: Witness) -> 
     see.exactly("a try while the limiter is away", household.locks["without the limiter"], 503)
 
 
-@probe("AUTH-021", touches=("tries",), spoils=("BLD-021",))
+@probe("AUTH-021", touches=("tries",), spoils=("AUTH-020", "BLD-021"))
 def a_hundred_tries_are_thought_to_be_enough(host: Host) -> None:
     patch_application(host, "accounts/tries.py", "FOR_ALL, FOR_ONE = 100, 10", "FOR_ALL, FOR_ONE = 100, 100")
 

@@ -1,12 +1,13 @@
 """Inside: what this host sent, what the repository says of it, and what lies around."""
 
 import json
+import secrets
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-from verification.remote.sections import Parameters, output, section
+from verification.remote.sections import OWN_UNITS, Parameters, output, section
 
 SETTINGS = Path("/etc/casemate/backup.json")
 SENT = Path("/var/lib/casemate-backup/sent")
@@ -76,6 +77,7 @@ def stamp(text: str) -> float:
 
 def asked() -> str:
     loads = [part for name in CREDENTIALS for part in ("-p", f"LoadCredentialEncrypted={name}:/etc/credstore.encrypted/{name}")]
-    unit = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", "-p", "User=casemate-backup", "-p", "PrivateTmp=yes", *loads]
+    name = f"--unit={OWN_UNITS}{secrets.token_hex(4)}"
+    unit = ["systemd-run", name, "--quiet", "--wait", "--pipe", "--collect", "-p", "User=casemate-backup", "-p", "PrivateTmp=yes", *loads]
     folder = "${CREDENTIALS_DIRECTORY}"
     return output(*unit, "-p", "Environment=HOME=/tmp", "/bin/sh", "-c", f'exec python3 - "{folder}"', stdin=ASK, timeout=120)

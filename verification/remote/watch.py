@@ -118,6 +118,7 @@ def rotation(parameters: Parameters) -> dict[str, Any]:
     """Turns nginx's logs for real, with a full set of old ones, a line to keep and an empty file, and looks at what became of each."""
     access, error = NGINX_LOGS / "access.log", NGINX_LOGS / "error.log"
     newest, compressed = NGINX_LOGS / "access.log.1", NGINX_LOGS / "access.log.2.gz"
+    there = set(NGINX_LOGS.glob("access.log.*"))
     made = [NGINX_LOGS / f"access.log.{number}.gz" for number in range(2, 32) if not (NGINX_LOGS / f"access.log.{number}.gz").exists()]
     for path in made:
         path.write_bytes(gzip.compress(b"old\n"))
@@ -144,8 +145,9 @@ def rotation(parameters: Parameters) -> dict[str, Any]:
             "fresh file": _mode(access),
         }
     finally:
-        for path in NGINX_LOGS.glob("access.log.*.gz"):
-            if _unpacked(path) == "old\n":
+        # Where compression is off its turns leave plain files, which no later turn of a whole configuration would know.
+        for path in NGINX_LOGS.glob("access.log.*"):
+            if _unpacked(path) == "old\n" or (path not in there and path.suffix not in (".gz", ".1")):
                 path.unlink()
 
 
