@@ -55,7 +55,9 @@ def ssh_guesses(parameters: Parameters) -> dict[str, Any]:
     for _guess in range(parameters["guesses"]):
         try:
             ran = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=3 * SILENCE, stdin=subprocess.DEVNULL)
-            said.append("refused" if "Permission denied" in ran.stderr else "no answer")
+            # sshd denies, or closes at once on an address that it has penalised; the firewall says nothing at all.
+            refused = any(words in ran.stderr for words in ("Permission denied", "kex_exchange_identification"))
+            said.append("refused" if refused else "no answer")
         except subprocess.TimeoutExpired:
             said.append("no answer")
         if said[-1] == "no answer":
