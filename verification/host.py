@@ -135,6 +135,8 @@ class Host:
 
     def count_again(self) -> None:
         if self._uncounted:
+            # fail2ban reads a guess up to a second after it was made, and asks only then whether it counts.
+            self.sudo("sleep 3")
             self._fail2ban("delignoreip", self._uncounted)
             self._uncounted = []
 
