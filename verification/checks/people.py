@@ -85,7 +85,8 @@ def test_a_sign_in_clears_the_count(host: Host, see: Witness) -> None:
     see.exactly("four more wrong passwords", guessing["five wrong"][:4], [200, 200, 200, 200])
 
 
-@probe("AUTH-018", touches=("services: codes",), spoils=("AUTH-016", "BLD-021"))
+# Where nobody is locked out, it would not be seen that nobody is forgiven.
+@probe("AUTH-018", touches=("services: codes", "settings: lock-out"), spoils=("AUTH-016", "BLD-021"))
 def nobody_is_forgiven(host: Host) -> None:
     patch_application(host, "accounts/services.py", "        lockout.forgive(user.email, origin)\n", "        pass\n")
 
@@ -154,7 +155,7 @@ def test_the_ways_to_sign_in_stand_in_their_order(host: Host, see: Witness, expe
     see.exactly("ways to sign in, in their order", ways, expected["people"]["backends"], show="sudo casemate diffsettings --all")
 
 
-@probe("AUTH-029", touches=("settings: backends",), spoils=("AUTH-016", "AUTH-019", "AUTH-020", "BLD-021"))
+@probe("AUTH-029", touches=("settings: backends",), spoils=("AUTH-016", "AUTH-018", "AUTH-019", "AUTH-020", "BLD-021"))
 def the_way_with_the_lock_is_left_out(host: Host) -> None:
     patch_application(host, "settings.py", '"axes.backends.AxesStandaloneBackend", ', "")
 
