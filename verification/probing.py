@@ -77,7 +77,7 @@ class Campaign:
     def run(self, waiting: list[Batch]) -> None:
         """Every batch; the probes whose controls another one had broken before their turn come again, together.
 
-        The first of a batch finds nothing broken, so each round proves one more at least; most need no third.
+        The first of a batch finds nothing broken, so each round proves one more at least.
         """
         with ended_like_ctrl_c():
             seen = self.look()
