@@ -11,7 +11,10 @@ from verification.register import Register
 from verification.words import CannotRun
 
 # In each sample, so that every role mends something: HOST-005 and X-09 need many of them.
-CORE = ("VAULT-003", "TLS-001", "HOST-002", "HOST-001", "DB-003", "APP-009", "WEB-003", "HOST-005", "X-09", "BAN-004", "LOG-008", "X-41")
+CORE = (
+    *("VAULT-003", "TLS-001", "HOST-002", "HOST-001", "DB-003", "APP-009", "WEB-003"),
+    *("HOST-005", "X-09", "BAN-004", "LOG-008", "X-41", "X-06"),
+)
 
 
 @dataclass

@@ -19,7 +19,8 @@ from verification.words import FROM_BEST_TO_WORST, Observation, Result, State
 if TYPE_CHECKING:  # it brings pytest along, which those who only read evidence can do without
     from verification.runner import Run
 
-SCHEMA_VERSION = "1.1"  # the same number before the dot: older results can still be compared with
+SCHEMA_VERSION = "1.2"  # the same number before the dot: older results can still be compared with
+CONTROLLER = "the controller"
 REMOVED = "[removed: it looks like a secret]"
 # What never belongs into evidence, whatever a check observed: the last line of defence, not the first.
 SECRETS = (
@@ -48,7 +49,7 @@ def redact(value: Any) -> Any:
     return value
 
 
-def document(run: "Run", previous: dict[str, Any] | None = None) -> dict[str, Any]:
+def document(run: "Run", previous: dict[str, Any] | None = None, *, attested_by: str = CONTROLLER) -> dict[str, Any]:
     """results.json as decisions and verification/results.schema.json define it."""
     before = {(r["control"], r["host"]): r["state"] for r in (previous or {}).get("results", [])}
     results = [_result(run, result, before) for result in sorted(run.results, key=_worst_first)]
@@ -61,6 +62,7 @@ def document(run: "Run", previous: dict[str, Any] | None = None) -> dict[str, An
             "site": run.inventory.declared["site_name"],
             "profile": run.inventory.profile,
             "active": run.active,
+            "attested_by": attested_by,
             "verifier": _versions(),
             "hosts": run.hosts,
             "summary": summary(run),
@@ -140,6 +142,8 @@ def _observation(observation: Observation) -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str:
+    if shutil.which("git") is None:  # a host that attests itself has none
+        return ""
     command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 

@@ -72,6 +72,17 @@ def read(path: Path, extra: tuple[str, ...] = (), limit: str | None = None) -> I
     return Inventory(path, addresses, observers[0] if observers else None, declared, extra, _waivers(declared))
 
 
+def own(settings: Path) -> Inventory:
+    """The inventory of a host that attests itself, {host, tiers, declared}, as roles/monitoring wrote it. It names no way to anywhere."""
+    try:
+        told = json.loads(settings.read_text())
+        address = Address(str(told["host"]), (), frozenset(told["tiers"]) & frozenset(TIERS))
+        declared: dict[str, Any] = told["declared"]
+    except (OSError, ValueError, KeyError) as error:
+        raise CannotRun(f"{settings} does not say what this host is ({error!r}): make converge TAGS=monitoring writes it") from error
+    return Inventory(settings, (address,), None, declared, (), _waivers(declared))
+
+
 def expired(waiver: Waiver, today: date) -> bool:
     return today > date.fromisoformat(waiver.until)
 

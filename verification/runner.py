@@ -1,8 +1,10 @@
 """Runs the checks with pytest and turns what they observed into one result a control and host."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,6 +24,7 @@ from verification.words import ACTIVE_IS_OFF, CannotRun, NotApplicable, NotTesta
 
 CHECKS = Path(__file__).parent / "checks"
 REPOSITORY = "repo"
+NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 Progress = Callable[[int, int, str], None]
 
 
@@ -88,9 +91,10 @@ def verify(
     run = Run(session.inventory, known, active, datetime.now(UTC), set_aside=set_aside(known, session.inventory, session.expected))
     session.read(sections)
     plugin = Plugin(session, run, only, progress)
-    arguments = [str(folder), "--rootdir", str(folder), "-c", str(CHECKS / "pytest.ini"), "--disable-plugin-autoload"]
+    arguments = [str(folder), "--rootdir", str(folder), "-c", str(CHECKS / "pytest.ini")]
     arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "--import-mode", "importlib", "-s"]
-    status = pytest.main(arguments, plugins=[plugin])
+    with _no_other_plugins():
+        status = pytest.main(arguments, plugins=[plugin])
     if plugin.broken:
         raise CannotRun("the checks could not be loaded:\n" + "\n".join(plugin.broken))
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -99,6 +103,19 @@ def verify(
     run.hosts = [_described(host) for host in session.hosts]
     run.seconds = time.monotonic() - clock
     return run
+
+
+@contextmanager
+def _no_other_plugins() -> Iterator[None]:
+    """What else is installed is not loaded. By the environment: Debian's pytest, with which a host attests itself, has no option for it."""
+    before = os.environ.get(NO_PLUGINS)
+    os.environ[NO_PLUGINS] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(NO_PLUGINS)
+        if before is not None:
+            os.environ[NO_PLUGINS] = before
 
 
 def places(control: Control, hosts: list[Host]) -> list[tuple[str, Host | None]]:
