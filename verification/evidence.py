@@ -19,7 +19,7 @@ from verification.words import FROM_BEST_TO_WORST, Observation, Result, State
 if TYPE_CHECKING:  # it brings pytest along, which those who only read evidence can do without
     from verification.runner import Run
 
-SCHEMA_VERSION = "1.1"  # the same number before the dot: older results can still be compared with
+SCHEMA_VERSION = "1.2"  # the same number before the dot: older results can still be compared with
 REMOVED = "[removed: it looks like a secret]"
 # What never belongs into evidence, whatever a check observed: the last line of defence, not the first.
 SECRETS = (
@@ -68,7 +68,8 @@ def document(run: "Run", previous: dict[str, Any] | None = None) -> dict[str, An
             "problems": run.problems,
             "results": results,
             "planned": [_planned(control) for control in run.planned],
-            "without_probe": sorted({r.control for r in run.results} - run.probed),
+            "without_probe": (without := sorted({r.control for r in run.results} - run.probed)),
+            "why_without_probe": {i: run.register[i].without_probe for i in without if run.register[i].without_probe},
             "previous": {"started": previous["started"], "score": previous["summary"]["score"]} if previous else None,
         }
     )

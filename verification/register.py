@@ -33,6 +33,7 @@ class Control:
     sources: tuple[str, ...]
     mappings: dict[str, list[str]]
     corrected: str = ""
+    without_probe: str = ""
 
     @property
     def area(self) -> str:
@@ -41,6 +42,11 @@ class Control:
     @property
     def implemented(self) -> bool:
         return self.status == "implemented"
+
+    @property
+    def of_the_repository(self) -> bool:
+        """Whether this checkout shows it, and no host does."""
+        return self.applies_to == "repo"
 
     @property
     def by_the_application(self) -> bool:
@@ -160,6 +166,7 @@ def _control(entry: Any) -> Control | None:
             sources=tuple(entry["sources"]),
             mappings=dict(entry.get("mappings", {})),
             corrected=entry.get("corrected", ""),
+            without_probe=entry.get("without_probe", ""),
         )
     except (KeyError, TypeError):
         return None

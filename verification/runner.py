@@ -21,7 +21,7 @@ from verification.witness import Witness
 from verification.words import ACTIVE_IS_OFF, CannotRun, NotApplicable, NotTestable, Observation, Result, State
 
 CHECKS = Path(__file__).parent / "checks"
-REPOSITORY = "repo"
+REPOSITORY = "repo"  # the name of the place where a host has none
 Progress = Callable[[int, int, str], None]
 
 
@@ -103,7 +103,7 @@ def verify(
 
 def places(control: Control, hosts: list[Host]) -> list[tuple[str, Host | None]]:
     """Where a control applies: the repository, every appliance, or those of a tier."""
-    if control.applies_to == REPOSITORY:
+    if control.of_the_repository:
         return [(REPOSITORY, None)]
     return [(host.name, host) for host in hosts if control.applies_to == "host" or control.applies_to in host.tiers]
 

@@ -77,6 +77,7 @@ def _record(control: Control, marked: Marked) -> dict[str, Any]:
         "statement": control.statement,
         "why": control.why,
         "corrected": control.corrected,
+        "without_probe": control.without_probe,
         "severity": control.severity,
         "applies_to": control.applies_to,
         "profile": control.profile,
@@ -119,11 +120,13 @@ def _explained(control: Control, marked: Marked, latest: dict[str, Any] | None) 
         active = "; active: only on a host that may be broken" if check.active else ""
         yield from wrapped("checked", f"{check.sentence} ({_place(check.function)}{active})", lines=None)
     for probe in marked.probes.get(control.id, []):
-        yield from wrapped("broken by", f"{probe.sentence} (make probe ID={control.id})", lines=None)
+        how = f"casemate probe {control.id}: in a copy of this checkout" if control.of_the_repository else f"make probe ID={control.id}"
+        yield from wrapped("broken by", f"{probe.sentence} ({how})", lines=None)
     if not marked.probes.get(control.id):
-        yield from wrapped("broken by", "no probe yet: nothing has shown that the check can fail", lines=None)
-    if control.mend:
-        yield from wrapped("mended by", control.mend, lines=None)
+        why = control.without_probe or "no probe yet: nothing has shown that the check can fail"
+        yield from wrapped("broken by", why, lines=None)
+    by_hand = "a commit: no role mends a repository" if control.of_the_repository else "hand: no role of site.yml does it"
+    yield from wrapped("mended by", control.mend or by_hand, lines=None)
     yield from _last(control, latest)
 
 
