@@ -4,6 +4,7 @@ import difflib
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,12 @@ Register = dict[str, Control]
 
 
 def load(folder: Path = CONTROLS) -> Register:
-    """All controls by id, in the order of their files. Raises CannotRun with every fault that it found."""
+    """All controls by id, in the order of their files, read anew where one has changed. Raises CannotRun with every fault that it found."""
+    return dict(_load(folder, tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.iterdir()))))
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path, _stamp: tuple[tuple[str, int, int], ...]) -> Register:
     schema = json.loads((folder / "schema.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
     register: Register = {}

@@ -88,8 +88,10 @@ def verify(
     run = Run(session.inventory, known, active, datetime.now(UTC), set_aside=set_aside(known, session.inventory, session.expected))
     session.read(sections)
     plugin = Plugin(session, run, only, progress)
-    arguments = [str(folder), "--rootdir", str(folder), "-c", str(CHECKS / "pytest.ini"), "--disable-plugin-autoload"]
-    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "--import-mode", "importlib", "-s"]
+    # confcutdir: else pytest lists the folders above as well. unraisableexception would collect garbage for longer than some checks take.
+    arguments = [str(folder), "--rootdir", str(folder), "--confcutdir", str(folder), "-c", str(CHECKS / "pytest.ini")]
+    arguments += [part for name in ("terminal", "cacheprovider", "unraisableexception") for part in ("-p", f"no:{name}")]
+    arguments += ["--disable-plugin-autoload", "--import-mode", "importlib", "-s"]
     status = pytest.main(arguments, plugins=[plugin])
     if plugin.broken:
         raise CannotRun("the checks could not be loaded:\n" + "\n".join(plugin.broken))

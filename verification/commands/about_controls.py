@@ -93,12 +93,12 @@ def _record(control: Control, marked: Marked) -> dict[str, Any]:
 def explain(options: argparse.Namespace) -> int:
     """One control whole."""
     control = register.find(register.load(), options.id)
-    for line in _explained(control, marks.load(), evidence.previous(options.evidence)):
+    for line in explained(control, marks.load(), evidence.previous(options.evidence)):
         print(line)
     return 0
 
 
-def _explained(control: Control, marked: Marked, latest: dict[str, Any] | None) -> Iterable[str]:
+def explained(control: Control, marked: Marked, latest: dict[str, Any] | None) -> Iterable[str]:
     yield f"{control.id}  {control.title}"
     yield f"    {control.severity}, {control.status}, profile {control.profile}, applies to {control.applies_to}"
     names = {"asvs": "ASVS 5.0", "nist": "NIST 800-53r5", "cis": "CIS"}
