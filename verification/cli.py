@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     controls.add_argument("--text", metavar="WORDS", help="only those in whose texts all of these words stand")
     controls.add_argument("--json", action="store_true", help="whole entries, with the sentences of checks and probes")
+    controls.add_argument(
+        "--markdown", action="store_true", help="the page docs/controls.md: the whole register, whatever else is asked for"
+    )
     controls.set_defaults(command=("about_controls", "controls"))
 
     probe = commands.add_parser("probe", help="break a disposable host, or a copy of this checkout, to show that checks can fail")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from verification import evidence, marks, register
+from verification import catalogue, evidence, marks, register
 from verification.marks import Marked
 from verification.register import HOUSE, Control, Register
 from verification.terminal import coloured, short, wrapped
@@ -20,12 +20,15 @@ SEEN = 2  # values of an observation in lines of the terminal; the report has th
 def controls(options: argparse.Namespace) -> int:
     """Lists what was asked for, with the figures at the end."""
     known, marked = register.load(), marks.load()
+    if options.markdown:
+        print(catalogue.page(known, marked), end="")
+        return 0
     chosen = list(_chosen(known, options))
     if options.json:
         print(json.dumps([_record(control, marked) for control in chosen], indent=1, ensure_ascii=False))
         return 0
     for control in chosen:
-        print(f"{control.id:11}{control.severity:10}{_state(control, marked):10}{control.title}")
+        print(f"{control.id:11}{control.severity:10}{catalogue.state(control, marked):10}{control.title}")
     if chosen:
         print()
     for line in _figures(chosen, known, marked):
@@ -49,17 +52,8 @@ def _chosen(known: Register, options: argparse.Namespace) -> Iterator[Control]:
             yield control
 
 
-def _state(control: Control, marked: Marked) -> str:
-    """How far a control is proved: planned, checked, or probed (its check was seen red)."""
-    if not control.implemented:
-        return "planned"
-    if not marked.checks.get(control.id):
-        return "no check"
-    return "probed" if marked.probes.get(control.id) else "checked"
-
-
 def _figures(chosen: list[Control], known: Register, marked: Marked) -> Iterable[str]:
-    states = Counter(_state(control, marked) for control in chosen)
+    states = Counter(catalogue.state(control, marked) for control in chosen)
     severities = Counter(control.severity for control in chosen)
     implemented = sum(control.implemented for control in chosen)
     yield (f"{len(chosen)} controls" if len(chosen) == len(known) else f"{len(chosen)} of {len(known)} controls") + (
