@@ -70,7 +70,8 @@ def document(run: "Run", previous: dict[str, Any] | None = None, *, attested_by:
             "problems": run.problems,
             "results": results,
             "planned": [_planned(control) for control in run.planned],
-            "without_probe": sorted({r.control for r in run.results} - run.probed),
+            "without_probe": (without := sorted({r.control for r in run.results} - run.probed)),
+            "why_without_probe": {i: run.register[i].without_probe for i in without if run.register[i].without_probe},
             "previous": {"started": previous["started"], "score": previous["summary"]["score"]} if previous else None,
         }
     )

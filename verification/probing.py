@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from verification import marks, register
-from verification.batches import Batch, batches, choose
+from verification import register
+from verification.batches import Batch, batches
 from verification.host import DISPOSABLE, Host
 from verification.inventory import Inventory
 from verification.marks import Probe
@@ -215,16 +215,15 @@ def refuse_unless_disposable(host: Host) -> None:
         )
 
 
-def run_probes(inventory: Inventory, wanted: frozenset[str], say: Say) -> Campaign:
-    """Runs the probes of `wanted`, or all, against the one host that the inventory is limited to."""
+def run_probes(inventory: Inventory, probes: list[Probe], say: Say) -> Campaign:
+    """Runs these probes against the one host that the inventory is limited to."""
     with Session(inventory) as session:
         if len(session.hosts) != 1:
             raise CannotRun("a probe breaks one host at a time: name it with --host")
         host = session.hosts[0]
         refuse_unless_disposable(host)
-        controls = register.load()
-        campaign = Campaign(session, controls, host, say)
-        campaign.run(batches(choose(controls, marks.load().probes, wanted)))
+        campaign = Campaign(session, register.load(), host, say)
+        campaign.run(batches(probes))
         return campaign
 
 

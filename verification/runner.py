@@ -23,7 +23,7 @@ from verification.witness import Witness
 from verification.words import ACTIVE_IS_OFF, CannotRun, NotApplicable, NotTestable, Observation, Result, State
 
 CHECKS = Path(__file__).parent / "checks"
-REPOSITORY = "repo"
+REPOSITORY = "repo"  # the name of the place where a host has none
 NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 Progress = Callable[[int, int, str], None]
 
@@ -91,8 +91,10 @@ def verify(
     run = Run(session.inventory, known, active, datetime.now(UTC), set_aside=set_aside(known, session.inventory, session.expected))
     session.read(sections)
     plugin = Plugin(session, run, only, progress)
-    arguments = [str(folder), "--rootdir", str(folder), "-c", str(CHECKS / "pytest.ini")]
-    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "--import-mode", "importlib", "-s"]
+    # confcutdir: else pytest lists the folders above as well. unraisableexception would collect garbage for longer than some checks take.
+    arguments = [str(folder), "--rootdir", str(folder), "--confcutdir", str(folder), "-c", str(CHECKS / "pytest.ini")]
+    arguments += [part for name in ("terminal", "cacheprovider", "unraisableexception") for part in ("-p", f"no:{name}")]
+    arguments += ["--import-mode", "importlib", "-s"]
     with _no_other_plugins():
         status = pytest.main(arguments, plugins=[plugin])
     if plugin.broken:
@@ -120,7 +122,7 @@ def _no_other_plugins() -> Iterator[None]:
 
 def places(control: Control, hosts: list[Host]) -> list[tuple[str, Host | None]]:
     """Where a control applies: the repository, every appliance, or those of a tier."""
-    if control.applies_to == REPOSITORY:
+    if control.of_the_repository:
         return [(REPOSITORY, None)]
     return [(host.name, host) for host in hosts if control.applies_to == "host" or control.applies_to in host.tiers]
 
