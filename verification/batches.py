@@ -17,6 +17,10 @@ CORE = (
 )
 
 
+# Probes of one batch: what a campaign has proved is written after each, and one that is stopped loses no more than this.
+MOST = 30
+
+
 @dataclass
 class Batch:
     """Probes that do not touch one another: one converge mends them all."""
@@ -33,7 +37,7 @@ class Batch:
 
     def takes(self, probe: Probe) -> bool:
         """Whether this probe may join: it touches nothing that another one does, and an order is left for all of them."""
-        if self.touched & probe.touches or probe.control in self.ids:
+        if len(self.probes) >= MOST or self.touched & probe.touches or probe.control in self.ids:
             return False
         try:
             in_order([*self.probes, probe])

@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--sample", type=int, nargs="?", const=4, metavar="N", help="one of each role, the repository's, and N others (4) by the day"
     )
+    which.add_argument("--resume", action="store_true", help="what a campaign on this host that was stopped had still to prove")
     _add_inventory(probe)
     probe.add_argument("--host", help="the one to break; a control of the repository needs none: a copy of the checkout is broken")
     _add_evidence(probe)

@@ -149,10 +149,14 @@ def _git(*arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def _versions() -> dict[str, str]:
+def commit() -> str:
+    """The verifier's own, with `-dirty` where something is not committed."""
     # `describe --dirty` would write the index anew, which under sudo is the caller's.
-    commit = _git("describe", "--always") + ("-dirty" if _git("status", "--porcelain") else "")
-    return {"commit": commit or "unknown", "python": platform.python_version(), "pytest": version("pytest")}
+    return (_git("describe", "--always") or "unknown") + ("-dirty" if _git("status", "--porcelain") else "")
+
+
+def _versions() -> dict[str, str]:
+    return {"commit": commit(), "python": platform.python_version(), "pytest": version("pytest")}
 
 
 def _utc(moment: datetime) -> str:

@@ -5,12 +5,12 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from verification import evidence, inventory, marks, register, report, terminal
 from verification.batches import choose, sample
 from verification.copies import probe_copies
 from verification.doubt import doubts
+from verification.journal import Journal
 from verification.probing import run_probes
 from verification.runner import REPOSITORY
 from verification.runner import verify as run_checks
@@ -44,27 +44,27 @@ def probe(options: argparse.Namespace) -> int:
     if options.sample is not None:
         wanted = sample(probes, here, max(options.sample, 0), started.date())
         print(f"sample of {started.date()}: {', '.join(sorted(wanted))}")
-    chosen = choose(controls, probes, wanted)
+    journal = Journal(options.evidence, options.host or REPOSITORY, started, sorted(wanted))
+    if options.resume:
+        journal.goes_on()
+    chosen = journal.left(choose(controls, probes, frozenset(journal.wanted)))
+    if journal.earlier:
+        print(f"{len(journal.earlier)} were proved before it was stopped; {len(chosen)} are left")
     on_a_host = [probe for probe in chosen if probe.control not in here]
     if on_a_host and not options.host:
         raise CannotRun(f"the probe of {on_a_host[0].control} breaks a host: name it with --host, or have make probe make one")
     outcomes = probe_copies([probe for probe in chosen if probe.control in here], _say)
+    journal.write(outcomes)
     left_worse: list[str] = []
     if on_a_host:
-        campaign = run_probes(inventory.read(options.inventory, tuple(options.extra), options.host), on_a_host, _say)
+        found, copies = inventory.read(options.inventory, tuple(options.extra), options.host), tuple(outcomes)
+        campaign = run_probes(found, on_a_host, _say, lambda done: journal.write([*copies, *done]))
         outcomes, left_worse = outcomes + campaign.outcomes, campaign.left_worse
-    proved = sum(outcome.proved for outcome in outcomes)
-    record: dict[str, Any] = {
-        "schema_version": evidence.SCHEMA_VERSION,
-        "started": started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "host": options.host if on_a_host else REPOSITORY,
-        "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
-        "left_worse": left_worse,
-        "probes": [evidence.redact(outcome.record()) for outcome in outcomes],
-    }
-    place = evidence.write(options.evidence, {"probes.json": json.dumps(record, indent=1) + "\n"}, started, latest=False)
-    print(f"{proved} of {len(outcomes)} probes proved in {record['seconds']:.0f} s; evidence: {_short(place)}/probes.json")
-    return 0 if outcomes and proved == len(outcomes) and not left_worse else 1
+    place = journal.write(outcomes, left_worse=left_worse, finished=True)
+    proved, whole = sum(outcome.proved for outcome in outcomes), len(outcomes)
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    print(f"{proved + len(journal.earlier)} of {whole + len(journal.earlier)} probes proved in {seconds:.0f} s; evidence: {_short(place)}")
+    return 0 if whole + len(journal.earlier) and proved == whole and not left_worse else 1
 
 
 def _say(line: str) -> None:
