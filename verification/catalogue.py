@@ -31,7 +31,8 @@ def _head(controls: Register, marked: Marked, corrections: list[Correction]) -> 
     implemented = sum(control.implemented for control in controls.values())
     yield "# The controls"
     yield ""
-    yield f"{len(controls)} controls: {implemented} implemented, {states['probed']} of them with a probe that breaks them on purpose;"
+    probed = "each" if states["probed"] == implemented else f"{states['probed']} of them"
+    yield f"{len(controls)} controls: {implemented} implemented, {probed} with a probe that breaks it on purpose;"
     yield f"{states['planned']} planned, of which nothing is claimed. `casemate explain ID` prints one whole: requirement, reason, sources,"
     yield "mappings, last result. Whether they hold on a host says `make verify`, and not this page."
     yield ""

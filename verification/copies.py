@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,14 +86,16 @@ def a_copy() -> Iterator[Copy]:
 
 
 def probe_copies(probes: list[Probe], say: Say) -> list[Outcome]:
-    """One copy for each probe, so that none finds what another one broke."""
-    if probes:
-        say(f"in copies of this checkout: {', '.join(dict.fromkeys(probe.control for probe in probes))}")
+    """One copy for each probe, so that none finds what another one broke; a few at a time."""
+    if not probes:
+        return []
+    say(f"in copies of this checkout: {', '.join(dict.fromkeys(probe.control for probe in probes))}")
     outcomes = []
-    for probe in probes:
-        outcome = outcome_of(probe)
-        say(f"  {probe.control}  {probe.sentence}: {'proved' if outcome.proved else f'NOT PROVED: {outcome.fault}'}")
-        outcomes.append(outcome)
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        for outcome in pool.map(outcome_of, probes):
+            verdict = "proved" if outcome.proved else f"NOT PROVED: {outcome.fault}"
+            say(f"  {outcome.probe.control}  {outcome.probe.sentence}: {verdict}")
+            outcomes.append(outcome)
     return outcomes
 
 

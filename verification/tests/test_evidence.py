@@ -60,6 +60,14 @@ def test_the_results_keep_to_their_schema(play: Play) -> None:
     }
 
 
+def test_why_a_control_has_no_probe_stands_in_the_results_and_in_the_report(play: Play) -> None:
+    reason = "Nothing that runs can take this away."
+    document = results(play(CHECKS, controls={**CONTROLS, **a_register(a_control("TST-002", without_probe=reason))}))
+    assert document["without_probe"] == ["TST-001", "TST-002", "TST-003"]
+    assert document["why_without_probe"] == {"TST-002": reason}
+    assert f"Without one: TST-001, TST-002 ({reason}), TST-003." in report.html(document)
+
+
 def test_the_report_shows_the_failure_first_with_how_to_see_and_mend_it(play: Play) -> None:
     page = report.html(results(play(CHECKS, controls=CONTROLS)))
     assert page.index("TST-002") < page.index("TST-003") < page.index("TST-001")
