@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from verification import evidence, expectations, inventory, register, report, terminal
+from verification import evidence, expectations, inventory, register, report
 from verification.host import INSIDE, Facts
 from verification.inventory import TIERS, Inventory
 from verification.remote import sections as reading
@@ -81,7 +81,7 @@ def judge(settings: Path = SETTINGS, facts: Path = FACTS, kept: Path = KEPT) -> 
     with (kept / "history.jsonl").open("a") as history:
         history.write(json.dumps({"started": document["started"], **document["summary"], "turned": dict(turned)}) + "\n")
     _forget_old(kept, run.started)
-    for line in terminal.lines(run):
+    for line in _told(document):
         print(line)
     for control, change in turned:
         print(f"{control} was {change['was']} and is {change['is']}", file=sys.stderr)
@@ -115,8 +115,16 @@ def status(kept: Path = KEPT) -> int:
     last = evidence.previous(kept)
     if last is None:
         raise CannotRun(f"{kept} has no results yet: systemctl start casemate-attest.service")
-    print(f"{last['started']}: {last['summary']['pass']} pass, {last['summary']['fail']} fail, as attested by {last['attested_by']}")
-    for result in last["results"]:
-        if result["state"] == State.FAIL:
-            print(f"{result['control']:10}{result['title']}: {result['reason']}; {result['mend']}")
+    for line in _told(last):
+        print(line)
     return 1 if last["summary"]["fail"] else 0
+
+
+def _told(document: dict[str, Any]) -> Iterator[str]:
+    """The figures, then each control that is red with what mends it."""
+    counted = document["summary"]
+    yield f"{document['started']}: {counted['pass']} pass, {counted['fail']} fail, {counted['not_testable']} not testable, by {BY_HOST}"
+    yield from document["problems"]
+    for result in document["results"]:
+        if result["state"] == State.FAIL:
+            yield f"{result['control']}  {result['title']}: {result['reason']}" + (f" ({result['mend']})" if result["mend"] else "")
