@@ -12,9 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from verification import evidence, expectations, inventory, register, report
+from verification import evidence, expectations, inventory, marks, register, report
 from verification.host import INSIDE, Facts
 from verification.inventory import TIERS, Inventory
+from verification.marks import Marked
 from verification.remote import sections as reading
 from verification.session import Session
 from verification.words import CannotRun, NotTestable, State
@@ -71,8 +72,13 @@ def judge(settings: Path = SETTINGS, facts: Path = FACTS, kept: Path = KEPT) -> 
         seen = Facts(json.loads(facts.read_text()))
     except (OSError, ValueError) as error:
         raise CannotRun(f"{facts} cannot be read ({error}); it is made by: systemctl start casemate-attest-read.service") from error
+    marked = marks.load()
+    mine = Marked(
+        {name: checks for name, checks in marked.checks.items() if name in controls},
+        {name: probes for name, probes in marked.probes.items() if name in controls},
+    )
     with OwnSession(inventory.own(settings), seen) as session:
-        run = verify(session, controls=controls)
+        run = verify(session, controls=controls, marked=mine)
     before = evidence.previous(kept)
     document = evidence.document(run, before, attested_by=BY_HOST)
     texts = {"results.json": json.dumps(document, ensure_ascii=False) + "\n", "report.html": report.html(document)}

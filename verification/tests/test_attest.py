@@ -39,6 +39,7 @@ def test_what_was_not_read_is_red_and_what_only_others_see_is_not_testable(setti
     document = said(settings, {}, tmp_path / "kept")
     jsonschema.Draft202012Validator(json.loads((ROOT / "verification" / "results.schema.json").read_text())).validate(document)
     assert document["attested_by"] == attest.BY_HOST
+    assert document["problems"] == []
     states = {result["control"]: (result["state"], result["reason"]) for result in document["results"]}
     assert states["DB-003"][0] == "fail"
     assert "nothing was read" in states["DB-003"][1]
