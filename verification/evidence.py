@@ -1,4 +1,4 @@
-"""evidence/<UTC time>/: results.json and report.html, readable by their owner only, with no secret in them."""
+"""evidence/<UTC time>/: the results and their forms, readable by their owner only, with no secret in them."""
 
 import json
 import os
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from verification.inventory import ROOT
 from verification.register import Control
+from verification.text import visible
 from verification.witness import plain
 from verification.words import FROM_BEST_TO_WORST, Observation, Result, State
 
 if TYPE_CHECKING:  # it brings pytest along, which those who only read evidence can do without
     from verification.runner import Run
 
-SCHEMA_VERSION = "1.1"  # the same number before the dot: older results can still be compared with
+SCHEMA_VERSION = "1.2"  # the same number before the dot: older results can still be compared with
 REMOVED = "[removed: it looks like a secret]"
 # What never belongs into evidence, whatever a check observed: the last line of defence, not the first.
 SECRETS = (
@@ -36,11 +37,12 @@ SECRETS = (
 
 
 def redact(value: Any) -> Any:
-    """A value without anything that looks like a secret, at any depth."""
+    """A value without anything that looks like a secret, at any depth, and with characters that are shown and not obeyed."""
     if isinstance(value, str):
         for pattern in SECRETS:
             value = pattern.sub(REMOVED, value)
-        return value
+        # Afterwards: a name in place of a NUL would be a letter before the word that a pattern looks for.
+        return visible(value)
     if isinstance(value, dict):
         return {redact(key): redact(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -102,6 +104,7 @@ def _planned(control: Control) -> dict[str, Any]:
         "area": control.area,
         "severity": control.severity,
         "implemented_by": list(control.implemented_by),
+        "mappings": control.mappings,
     }
 
 
@@ -110,6 +113,7 @@ def _result(run: "Run", result: Result, before: dict[tuple[str, str], str]) -> d
     return {
         "control": control.id,
         "title": control.title,
+        "statement": control.statement,
         "why": control.why,
         "area": control.area,
         "severity": control.severity,
@@ -168,7 +172,7 @@ def write(folder: Path, files: dict[str, str], moment: datetime, *, latest: bool
     place = folder / moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     place.mkdir(parents=True, mode=0o755)
     for name, text in files.items():
-        (place / name).write_text(text)
+        (place / name).write_bytes(text.encode())
         (place / name).chmod(0o600)
     if latest:
         link = folder / "latest"

@@ -7,30 +7,44 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from verification import evidence, inventory, marks, register, report, terminal
+from verification import evidence, formats, inventory, marks, register, signing, terminal
 from verification.batches import sample
 from verification.doubt import doubts
 from verification.probing import run_probes
 from verification.runner import verify as run_checks
 from verification.session import Session
+from verification.words import CannotRun
 
 
 def verify(options: argparse.Namespace) -> int:
     controls = register.load()
     only = frozenset(register.find(controls, name).id for name in options.only) if options.only else None
     found = inventory.read(options.inventory, tuple(options.extra), options.limit)
+    key = signing.chosen_key(options.sign_with)
     with Session(found) as session:
         _note(f"reading {', '.join(host.name for host in session.hosts)}, seen also from {session.observer.name}")
         run = run_checks(session, active=options.active, only=only, progress=_progress, controls=controls)
         _note("")
     before = evidence.previous(options.evidence)
-    document = evidence.document(run, before)
-    files = {"results.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n", "report.html": report.html(document)}
+    files = formats.files(evidence.document(run, before))
+    unsigned = _signed(files, key)
     place = evidence.write(options.evidence, files, run.started, latest=only is None)
     for line in terminal.lines(run):
         print(line)
-    print(f"evidence: {_short(place)}/report.html and results.json")
+    print(f"evidence: {_short(place)}/ ({', '.join(files)})")
+    if unsigned:
+        raise unsigned
     return 1 if run.failed else 0
+
+
+def _signed(files: dict[str, str], key: Path) -> CannotRun | None:
+    """Adds the sums and their signature. A key that fails is told after what was found, which is not lost for it."""
+    files[signing.SUMS] = signing.sums(files)
+    try:
+        files[signing.SIGNATURE] = signing.sign(files[signing.SUMS], key)
+    except CannotRun as error:
+        return error
+    return None
 
 
 def probe(options: argparse.Namespace) -> int:
