@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verification.inventory import ROOT
-from verification.register import Control
+from verification.register import CONTROLS, Control
 from verification.text import visible
 from verification.witness import plain
 from verification.words import FROM_BEST_TO_WORST, Observation, Result, State
@@ -152,6 +152,12 @@ def _versions() -> dict[str, str]:
     # `describe --dirty` would write the index anew, which under sudo is the caller's.
     commit = _git("describe", "--always") + ("-dirty" if _git("status", "--porcelain") else "")
     return {"commit": commit or "unknown", "python": platform.python_version(), "pytest": version("pytest")}
+
+
+def register_changed() -> str:
+    """When the register last did: its last commit, or the newest of its files where there is no history (a tarball)."""
+    newest = max(path.stat().st_mtime for path in CONTROLS.glob("*.yml"))
+    return _git("log", "-1", "--format=%cI", "--", "controls") or _utc(datetime.fromtimestamp(newest, UTC))
 
 
 def _utc(moment: datetime) -> str:

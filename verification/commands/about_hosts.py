@@ -10,6 +10,7 @@ from typing import Any
 from verification import evidence, formats, inventory, marks, register, signing, terminal
 from verification.batches import sample
 from verification.doubt import doubts
+from verification.formats import sbom
 from verification.probing import run_probes
 from verification.runner import verify as run_checks
 from verification.session import Session
@@ -25,8 +26,9 @@ def verify(options: argparse.Namespace) -> int:
         _note(f"reading {', '.join(host.name for host in session.hosts)}, seen also from {session.observer.name}")
         run = run_checks(session, active=options.active, only=only, progress=_progress, controls=controls)
         _note("")
-    before = evidence.previous(options.evidence)
-    files = formats.files(evidence.document(run, before))
+        software = {host.name: sbom.software(host.inside) for host in session.hosts}
+    results = evidence.document(run, evidence.previous(options.evidence))
+    files = formats.files(results, controls, evidence.register_changed(), software)
     unsigned = _signed(files, key)
     place = evidence.write(options.evidence, files, run.started, latest=only is None)
     for line in terminal.lines(run):
