@@ -24,12 +24,17 @@ SCHEMA_VERSION = "1.2"  # the same number before the dot: older results can stil
 REMOVED = "[removed: it looks like a secret]"
 # What never belongs into evidence, whatever a check observed: the last line of defence, not the first.
 SECRETS = (
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----.*?(-----END [A-Z ]*PRIVATE KEY( BLOCK)?-----|\Z)", re.DOTALL),
     re.compile(r"\$?(argon2(id|i|d)\$v=\d+\$[^$\s]+)\$[A-Za-z0-9+/=]{8,}\$?[A-Za-z0-9+/=]*"),
     re.compile(r"(pbkdf2_sha\d+|scrypt|bcrypt_sha256)\$[^\s\"']{20,}"),
+    re.compile(r"\$(y|gy|7|2[abxy]|5|6|1)\$[^\s:\"']{8,}"),  # crypt(5), as /etc/shadow has it
     re.compile(r"\*[0-9A-F]{40}\b"),  # MariaDB's mysql_native_password
+    re.compile(r"(?i)\bidentified by (password )?'[^']+'"),
     re.compile(r"\bgAAAA[A-Za-z0-9_-]{20,}"),
     re.compile(r"(?i)\b(csrfmiddlewaretoken|csrftoken|sessionid|password|passwd|secret|token)(\"? ?value=\"|=|: ?)[^\s\"'<>;&]{12,}"),
+    re.compile(r"(?i)\b(password|passwd|secret|token)[\"']?(=| ?[:=] ?[\"'])(?!\[removed)[^\s\"'<>;&,)]{4,}"),
+    re.compile(r"(?i)\bauthorization: ?\w+ [^\s\"']{8,}"),
+    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),  # JWT (RFC 7519): base64url of {"
     re.compile(
         r"(?<![A-Za-z0-9_/+.=-])(?=[A-Za-z0-9_+/-]*[0-9])(?=[A-Za-z0-9_+/-]*[A-Z])[A-Za-z0-9_+/-]{43,88}={0,2}(?![A-Za-z0-9_/+=.-])"
     ),

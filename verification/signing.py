@@ -62,6 +62,13 @@ def own_key() -> Path:
     return key
 
 
+def make_key(path: Path, comment: str) -> None:
+    """A key without a passphrase, for a rehearsal or a test."""
+    ran = _keygen(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)], "")
+    if ran.returncode:
+        raise CannotRun(f"ssh-keygen could not make {path}: {_words(ran)}")
+
+
 def chosen_key(named: Path | None) -> Path:
     """The key that signs: the one that was named, else the controller's own. Raises before a host is asked anything."""
     if named is not None and not named.is_file():

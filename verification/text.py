@@ -1,6 +1,7 @@
 """Text that came from elsewhere, made fit to be written down and shown."""
 
 import re
+from typing import Any
 
 # What a terminal, a browser or a parser would obey instead of show: control characters but tab and line feed, halves of a
 # character, characters that XML 1.0 has not, and those that turn the direction of reading (Trojan Source, CVE-2021-42574).
@@ -15,11 +16,20 @@ def visible(text: str) -> str:
 
 def line(text: str, longest: int = 1000) -> str:
     """In one line, with something in it: what OSCAL takes as a value."""
-    return cut(" ".join(visible(text).split()), longest) or "-"
+    return cut(" ".join(visible(text[: 8 * longest]).split()), longest) or "-"
 
 
 def cut(text: str, longest: int = LONG) -> str:
     return text if len(text) <= longest else f"{text[:longest].rstrip()} … ({len(text) - longest} more characters in results.json)"
+
+
+def brief(value: Any) -> Any:
+    """A document with each of its texts visible and cut, at any depth: what programs are given."""
+    if isinstance(value, str):
+        return cut(visible(value))
+    if isinstance(value, dict):
+        return {brief(key): brief(item) for key, item in value.items()}
+    return [brief(item) for item in value] if isinstance(value, list) else value
 
 
 def _named(match: re.Match[str]) -> str:

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import re
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,10 +35,16 @@ def verify(options: argparse.Namespace) -> int:
     place = evidence.write(options.evidence, files, run.started, latest=only is None)
     for line in terminal.lines(run):
         print(line)
-    print(f"evidence: {_short(place)}/ ({', '.join(files)})")
+    print(f"evidence: {_short(place)}/ {_listed(files)}")
     if unsigned:
         raise unsigned
     return 1 if run.failed else 0
+
+
+def _listed(files: Collection[str]) -> str:
+    """The files in a line: those of one kind by their pattern, and whether they are signed."""
+    names = dict.fromkeys(re.sub(r"^(oscal|sbom)-.*", r"\1-*.json", name) for name in files if not name.startswith(signing.SUMS))
+    return f"{', '.join(names)}; {'signed' if signing.SIGNATURE in files else 'NOT signed'}"
 
 
 def _signed(files: dict[str, str], key: Path) -> CannotRun | None:

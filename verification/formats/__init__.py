@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from verification import report
-from verification.formats.assessment import assessment_results
-from verification.formats.junit import junit
-from verification.formats.oscal import component_definition
-from verification.formats.sarif import sarif
-from verification.formats.sbom import Software, file_name, sbom
+from verification.formats import assessment, junit, oscal, sarif, sbom
+from verification.formats.sbom import Software
 from verification.register import Register
 
 Record = dict[str, Any]
@@ -23,9 +20,9 @@ def files(results: Record, register: Register, changed: str, software: Mapping[s
     return {
         "results.json": json.dumps(results, indent=1, ensure_ascii=False) + "\n",
         "report.html": report.html(results),
-        "junit.xml": junit(results),
-        "results.sarif": sarif(results),
-        "oscal-component-definition.json": component_definition(register, changed),
-        "oscal-assessment-results.json": assessment_results(results),
-        **{file_name(host): sbom(results, host, found) for host, found in software.items()},
+        "junit.xml": junit.junit(results),
+        "results.sarif": sarif.sarif(results),
+        "oscal-component-definition.json": oscal.component_definition(register, changed),
+        "oscal-assessment-results.json": assessment.assessment_results(results),
+        **{sbom.file_name(host): sbom.sbom(results, host, found) for host, found in software.items()},
     }

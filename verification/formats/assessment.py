@@ -8,7 +8,7 @@ from typing import Any
 
 from verification.formats.oscal import CATALOG, control_id, metadata, named, nist, own, without_empty
 from verification.report import shown
-from verification.text import cut, line, visible
+from verification.text import brief, cut, line
 
 Record = dict[str, Any]
 STATES = {"fail": "open", "waived": "deviation-approved"}  # of the risk that a result of this state is
@@ -16,6 +16,7 @@ STATES = {"fail": "open", "waived": "deviation-approved"}  # of the risk that a 
 
 def assessment_results(results: Record) -> str:
     """The document of results.json as OSCAL assessment results (1.2)."""
+    results = brief(results)
     run = f"{results['site']} {results['started']}"
     hosts = dict.fromkeys([host["name"] for host in results["hosts"]] + [result["host"] for result in results["results"]])
     plan = named("plan", results["profile"])
@@ -48,7 +49,7 @@ def assessment_results(results: Record) -> str:
 def _told(results: Record) -> str:
     figures = results["summary"]
     counted = ", ".join(f"{figures[key]} {key.replace('_', ' ')}" for key in ("pass", "fail", "waived", "not_testable", "not_applicable"))
-    problems = "".join(f"\n\nThe verification itself: {visible(cut(problem))}" for problem in results["problems"])
+    problems = "".join(f"\n\nThe verification itself: {problem}" for problem in results["problems"])
     return f"Controls of Casemate's register, looked at on each host: {counted}, {figures['planned']} planned and not claimed.{problems}"
 
 
@@ -90,7 +91,7 @@ def _observation(results: Record, run: str, found: Record) -> Record:
         {
             "uuid": _observed(run, found),
             "title": line(f"{found['control']} on {found['host']}"),
-            "description": visible("\n\n".join(cut(part) for part in said if part)),
+            "description": "\n\n".join(part for part in said if part),
             "props": [own(name, str(found[name])) for name in ("control", "state", "severity", "host")]
             + [own("seen-red-by-a-probe", str(found["probed"]).lower())],
             "methods": ["TEST"],
@@ -107,8 +108,8 @@ def _evidence(seen: Record) -> Record:
     said = [seen["what"]]
     if seen["observed"] is not None or seen["expected"] is not None:
         said += [f"Observed: {cut(shown(seen['observed']))}", f"Expected: {cut(shown(seen['expected']))}"]
-    said += [f"Show me: {cut(seen['show'])}"] if seen["show"] else []
-    return {"href": "results.json", "description": visible("\n\n".join(said))}
+    said += [f"Show me: {seen['show']}"] if seen["show"] else []
+    return {"href": "results.json", "description": "\n\n".join(said)}
 
 
 def _risk(run: str, found: Record) -> Record:
@@ -117,8 +118,8 @@ def _risk(run: str, found: Record) -> Record:
         {
             "uuid": named("risk", run, found["control"], found["host"]),
             "title": line(f"{found['control']} {found['title']} ({found['host']})"),
-            "description": visible(found["why"]),
-            "statement": visible(cut(found["reason"]) or found["title"]),
+            "description": found["why"],
+            "statement": found["reason"] or found["title"],
             "props": [own("severity", found["severity"])]
             + ([own(key, waiver[key]) for key in ("who", "reason", "until")] if waiver else []),
             "status": STATES[found["state"]],

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from verification.report import shown
-from verification.text import cut, visible
+from verification.text import brief, cut
 from verification.words import AREAS
 
 Record = dict[str, Any]
@@ -21,18 +21,19 @@ FRAMEWORKS = {"asvs": "ASVS-5.0", "cis": "CIS", "nist": "NIST-800-53r5"}
 
 def sarif(results: Record) -> str:
     """The document of results.json as one run of a scanner."""
+    results = brief(results)
     told = [result for result in results["results"] if result["state"] in ("fail", "waived")]
     controls = {result["control"]: result for result in results["results"]}
     places = {control: index for index, control in enumerate(sorted(controls))}
-    driver = {
+    driver: Record = {
         "name": "Casemate",
-        "version": visible(results["verifier"].get("commit", "unknown")),
+        "version": results["verifier"].get("commit", "unknown"),
         "shortDescription": {"text": "Proves each control of a hardened Django appliance on the real host."},
         "rules": [_rule(controls[control]) for control in places],
     }
-    run = {
+    run: Record = {
         "tool": {"driver": driver},
-        "automationDetails": {"id": visible(f"casemate/{results['site']}/")},
+        "automationDetails": {"id": f"casemate/{results['site']}/"},
         "invocations": [_invocation(results)],
         "originalUriBaseIds": {"REPOSITORY": {"description": {"text": "The checkout of Casemate that made the verification."}}},
         "columnKind": "unicodeCodePoints",
@@ -43,16 +44,17 @@ def sarif(results: Record) -> str:
 
 def _rule(control: Record) -> Record:
     mended = f"\n\nMend it: `{control['mend']}`" if control["mend"] else ""
-    text = visible(f"{control['statement']}\n\n{control['why']}{mended}")
+    text = f"{control['statement']}\n\n{control['why']}{mended}"
+    area: str = control["area"]
     mappings = [f"{FRAMEWORKS.get(name, name)}/{key}" for name, keys in control["mappings"].items() for key in keys]
     return {
         "id": control["control"],
-        "shortDescription": {"text": visible(control["title"])},
-        "fullDescription": {"text": visible(control["statement"])},
+        "shortDescription": {"text": control["title"]},
+        "fullDescription": {"text": control["statement"]},
         "help": {"text": text.replace("`", ""), "markdown": text},
         "defaultConfiguration": {"level": LEVELS[control["severity"]]},
         "properties": {
-            "tags": ["security", visible(AREAS.get(control["area"], control["area"])), *map(visible, mappings)],
+            "tags": ["security", AREAS.get(area, area), *mappings],
             "security-severity": SCORES[control["severity"]],
             "precision": "very-high",
             "problem.severity": LEVELS[control["severity"]].replace("note", "recommendation"),
@@ -72,19 +74,20 @@ def _result(result: Record, rule: int) -> Record:
             {
                 # A host has no line of a file. The control's entry has, and services refuse a result without a file.
                 "physicalLocation": {"artifactLocation": {"uri": entry, "uriBaseId": "REPOSITORY"}, "region": {"startLine": 1}},
-                "logicalLocations": [{"name": visible(result["host"]), "kind": "host"}],
+                "logicalLocations": [{"name": result["host"], "kind": "host"}],
             }
         ],
-        "partialFingerprints": {"controlAndHost/v1": hashlib.sha256(visible(f"{result['control']}@{result['host']}").encode()).hexdigest()},
-        "properties": {"host": visible(result["host"]), "probed": result["probed"], "mend": visible(result["mend"])},
+        "partialFingerprints": {"controlAndHost/v1": hashlib.sha256(f"{result['control']}@{result['host']}".encode()).hexdigest()},
+        "properties": {"host": result["host"], "probed": result["probed"], "mend": result["mend"]},
     }
-    if waiver := result["waiver"] if result["state"] == "waived" else None:
+    if result["state"] == "waived":
+        waiver = result["waiver"]
         found["suppressions"] = [
             {
                 "kind": "external",
                 "status": "accepted",
-                "justification": visible(f"{waiver['who']}: {waiver['reason']} (until {waiver['until']})"),
-                "properties": {key: visible(waiver[key]) for key in ("who", "reason", "until")},
+                "justification": f"{waiver['who']}: {waiver['reason']} (until {waiver['until']})",
+                "properties": {key: waiver[key] for key in ("who", "reason", "until")},
             }
         ]
     return found
@@ -97,17 +100,17 @@ def _message(result: Record) -> str:
         if seen["state"] != "fail":
             continue
         if seen["observed"] is None and seen["expected"] is None:
-            said.append(f"{seen['what']}: {cut(seen['reason'])}")
+            said.append(f"{seen['what']}: {seen['reason']}")
         else:
             said.append(f"{seen['what']}: observed {cut(shown(seen['observed']))}; expected {cut(shown(seen['expected']))}")
         if seen["show"]:
-            said.append(f"Show me: {cut(seen['show'])}")
-    return visible("\n".join(said))
+            said.append(f"Show me: {seen['show']}")
+    return "\n".join(said)
 
 
 def _invocation(results: Record) -> Record:
     """The verification itself. Its faults are no result of a rule, and they fail it all the same."""
-    faults = [{"level": "error", "message": {"text": visible(cut(problem))}} for problem in results["problems"]]
+    faults = [{"level": "error", "message": {"text": problem}} for problem in results["problems"]]
     return {
         "executionSuccessful": not faults,
         "startTimeUtc": results["started"],

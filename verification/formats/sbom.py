@@ -1,4 +1,4 @@
-"""sbom-HOST.cdx.json: what is installed on a host, as it says itself. CycloneDX 1.6: Debian's packages, the release, and what is in that."""
+"""sbom-HOST.cdx.json: what is installed on a host, by its own word: Debian's packages, the release and its parts (CycloneDX 1.6)."""
 
 import json
 import uuid
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from verification.evidence import redact
 from verification.host import Facts, NotObserved
 from verification.text import visible
 
@@ -27,19 +28,16 @@ class Software:
 
 def software(inside: Facts) -> Software:
     """Taken from what was read of a host. What could not be read is named, so that the list does not look whole."""
+    found: Record = {}
     unread = []
-    try:
-        debian = inside["debian_packages"]
-    except NotObserved as error:
-        debian = []
-        unread.append(str(error))
-    try:
-        release = inside["release"]
-    except NotObserved as error:
-        release = {"packages": [], "name": ""}
-        unread.append(str(error))
-    edition = inside.get("versions", {}).get("debian", "")
-    return Software(tuple(debian), tuple(release["packages"]), release["name"], edition, tuple(unread))
+    for section in ("debian_packages", "release", "versions"):
+        try:
+            found[section] = redact(inside[section])
+        except NotObserved as error:
+            unread.append(redact(str(error)))
+    release = found.get("release", {"packages": [], "name": ""})
+    edition = found.get("versions", {}).get("debian", "")
+    return Software(tuple(found.get("debian_packages", ())), tuple(release["packages"]), release["name"], edition, tuple(unread))
 
 
 def file_name(host: str) -> str:

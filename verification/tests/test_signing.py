@@ -29,7 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def folder(play: Play, tmp_path: Path) -> Path:
     """Evidence as `casemate verify` writes and signs it."""
     run = play(GREEN)
-    files = formats.files(evidence.document(run))
+    files = formats.files(evidence.document(run), run.register, "2026-01-01T00:00:00Z", {})
     files[signing.SUMS] = signing.sums(files)
     files[signing.SIGNATURE] = signing.sign(files[signing.SUMS], signing.own_key())
     return evidence.write(tmp_path / "evidence", files, run.started)
@@ -47,7 +47,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Said:
 
 def a_key(place: Path, name: str) -> Path:
     key = place / f"{name}_key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"{name}@example.test", "-f", key], check=True)
+    signing.make_key(key, f"{name}@example.test")
     return key
 
 
