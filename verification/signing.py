@@ -47,18 +47,22 @@ def sums(files: Mapping[str, str]) -> str:
     return "".join(f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in sorted(files.items()))
 
 
-def own_key() -> Path:
-    """The controller's own key, made where there is none yet. Under sudo it is, and belongs to, the person who called."""
+def place_of_own_key() -> Path:
+    """Where the controller's own key is, or would be: with the person who called, under sudo too."""
     person = _caller()
-    folder = Path(person.pw_dir if person else Path.home()) / ".config" / "casemate"
-    key = folder / "evidence_key"
-    if not key.exists():
+    return Path(person.pw_dir if person else Path.home()) / ".config" / "casemate" / "evidence_key"
+
+
+def own_key() -> Path:
+    """The controller's own key, made where there is none yet."""
+    key, person = place_of_own_key(), _caller()
+    if not os.path.exists(key):  # False too where the folder is closed to us
         # As the person: root, writing in a folder of somebody else, could be led to another place by a link.
         who: dict[str, Any] = {"user": person.pw_uid, "group": person.pw_gid, "extra_groups": []} if person else {}
-        argv = ["sh", "-c", MAKE_KEY, "sh", str(folder), f"evidence@{socket.gethostname()}"]
+        argv = ["sh", "-c", MAKE_KEY, "sh", str(key.parent), f"evidence@{socket.gethostname()}"]
         made = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, **who)
-        if made.returncode or not key.is_file():
-            raise CannotRun(f"no key to sign evidence with could be made in {folder}: {_words(made)}; name one with --sign-with KEY")
+        if made.returncode or not os.path.exists(key):
+            raise CannotRun(f"no key to sign evidence with could be made in {key.parent}: {_words(made)}; name one with --sign-with KEY")
     return key
 
 
@@ -103,8 +107,6 @@ def check(folder: Path, signers: str, source: str) -> Checked:
 
     Raises CannotRun where the signature itself is missing, broken or of somebody else: then nothing in the folder says anything.
     """
-    if not folder.is_dir():
-        raise CannotRun(f"{folder} is no folder of evidence; casemate verify makes one, and evidence/latest names the last")
     text, signature = _read(folder / SUMS), _read(folder / SIGNATURE)
     checked = _signed_by(folder, text, signature, signers, source)
     named = _entries(folder, text)

@@ -19,6 +19,8 @@ SCHEMA = ROOT / "verification" / "results.schema.json"
 def verify(options: argparse.Namespace) -> int:
     """Exit status 0 where every file is as signed; CannotRun with a sentence for each that is not."""
     folder = options.folder or options.evidence / "latest"
+    if not folder.is_dir():
+        raise CannotRun(f"{folder} is no folder of evidence; casemate verify makes one, and evidence/latest names the last")
     checked = signing.check(folder.resolve(), *_signers(options))
     told = "" if checked.faults else _told(checked.folder)
     for name in sorted([*checked.as_signed, *checked.faults]):
@@ -39,7 +41,9 @@ def signer(options: argparse.Namespace) -> int:
 def _signers(options: argparse.Namespace) -> tuple[str, str]:
     """Whose signature counts, and where that comes from: the file that was named, else this controller's own key alone."""
     if options.signers is None:
-        key = signing.own_key()
+        key = signing.place_of_own_key()
+        if not key.is_file():
+            raise CannotRun(f"this controller has signed nothing yet: there is no {key}; name who may sign with --signers FILE")
         return signing.signer_line(key), f"this controller ({key}.pub)"
     try:
         return options.signers.read_text(), str(options.signers)

@@ -35,7 +35,6 @@ def sarif(results: Record) -> str:
         "tool": {"driver": driver},
         "automationDetails": {"id": f"casemate/{results['site']}/"},
         "invocations": [_invocation(results)],
-        "originalUriBaseIds": {"REPOSITORY": {"description": {"text": "The checkout of Casemate that made the verification."}}},
         "columnKind": "unicodeCodePoints",
         "results": [_result(result, places[result["control"]]) for result in told],
     }
@@ -73,7 +72,7 @@ def _result(result: Record, rule: int) -> Record:
         "locations": [
             {
                 # A host has no line of a file. The control's entry has, and services refuse a result without a file.
-                "physicalLocation": {"artifactLocation": {"uri": entry, "uriBaseId": "REPOSITORY"}, "region": {"startLine": 1}},
+                "physicalLocation": {"artifactLocation": {"uri": entry, "uriBaseId": "%SRCROOT%"}, "region": {"startLine": 1}},
                 "logicalLocations": [{"name": result["host"], "kind": "host"}],
             }
         ],

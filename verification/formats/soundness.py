@@ -77,7 +77,7 @@ def _sarif(text: str, results: Record) -> Iterator[str]:
         yield f"has {told[0]} results, {told[1]} of them suppressed, and {wanted[0]} and {wanted[1]} were found"
 
 
-def _component_definition(text: str, _results_: Record) -> Iterator[str]:
+def _component_definition(text: str, _: Record) -> Iterator[str]:
     yield from _references(json.loads(text)["component-definition"])
 
 
@@ -91,7 +91,8 @@ def _assessment_results(text: str, results: Record) -> Iterator[str]:
     yield from (f"observes nothing of {control} on {host}" for host, control in _pairs(results) if (control, host) not in told)
 
 
-def _bill_of_materials(text: str, _results_: Record) -> Iterator[str]:
+def bill_of_materials(text: str) -> Iterator[str]:
+    """The faults of a list in CycloneDX 1.6, of a host or of a release."""
     from cyclonedx.schema import SchemaVersion  # here: a quarter of a second, for who validates alone
     from cyclonedx.validation.json import JsonStrictValidator
 
@@ -112,7 +113,7 @@ JUDGES: tuple[tuple[str, Judge], ...] = (
     (r"results\.sarif", _sarif),
     (r"oscal-component-definition\.json", _component_definition),
     (r"oscal-assessment-results\.json", _assessment_results),
-    (r"sbom-.+\.cdx\.json", _bill_of_materials),
+    (r"sbom-.+\.cdx\.json", lambda text, _: bill_of_materials(text)),
 )
 
 

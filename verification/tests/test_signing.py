@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from verification import cli, evidence, formats, signing
+from verification.inventory import ROOT
 from verification.runner import Run
 from verification.words import CannotRun
 
@@ -72,15 +74,15 @@ def test_the_last_evidence_is_meant_where_no_folder_is_named(folder: Path, said:
     assert said("verify", "--evidence", folder.parent)[0] == 0
 
 
-def test_an_auditor_verifies_it_with_ssh_keygen_and_sha256sum_alone(folder: Path, said: Said, tmp_path: Path) -> None:
+def test_an_auditor_verifies_it_as_the_page_says_with_ssh_keygen_and_sha256sum_alone(folder: Path, said: Said, home: Path) -> None:
     _, line, _ = said("signer")
-    (tmp_path / "signers").write_text(line)
-    command = (
-        f"ssh-keygen -Y verify -f {tmp_path}/signers -I $(cut -d' ' -f1 {tmp_path}/signers) -n casemate-evidence "
-        "-s SHA256SUMS.sig <SHA256SUMS && sha256sum --check --strict SHA256SUMS"
-    )
-    ran = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=True)
+    (home / "casemate.signers").write_text(line)
+    (commands,) = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "evidence.md").read_text(), re.DOTALL)
+    block = commands.replace("evidence/latest", str(folder)).replace("evidence@controller", line.split()[0])
+    ran = subprocess.run(["bash", "-euc", block], capture_output=True, text=True, check=True)
     assert "junit.xml: OK" in ran.stdout
+    append(folder / "junit.xml")
+    assert subprocess.run(["bash", "-euc", block], capture_output=True, check=False).returncode != 0
 
 
 def test_an_auditor_without_our_key_names_the_signers(folder: Path, said: Said, home: Path, tmp_path: Path) -> None:
@@ -89,7 +91,8 @@ def test_an_auditor_without_our_key_names_the_signers(folder: Path, said: Said, 
     (home / ".config" / "casemate" / "evidence_key").rename(tmp_path / "elsewhere")
     (home / ".config" / "casemate" / "evidence_key.pub").unlink()
     assert said("verify", folder, "--signers", tmp_path / "signers")[0] == 0
-    assert "which this controller" not in said("verify", folder)[2]
+    assert "this controller has signed nothing yet" in said("verify", folder)[2]
+    assert not (home / ".config" / "casemate" / "evidence_key").exists(), "who verifies makes no key"
 
 
 def append(path: Path) -> None:
@@ -218,6 +221,12 @@ def test_under_sudo_the_key_is_the_callers(tmp_path: Path, monkeypatch: pytest.M
         assert key.is_relative_to(theirs)
     finally:
         subprocess.run(["rm", "-rf", str(theirs)], check=True)
+
+
+def test_where_no_key_can_be_made_the_way_out_is_named(home: Path) -> None:
+    home.write_text("a file where a folder should be")
+    with pytest.raises(CannotRun, match=r"could be made in .*name one with --sign-with KEY"):
+        signing.own_key()
 
 
 def test_a_key_of_ones_own_may_sign(folder: Path, said: Said, tmp_path: Path) -> None:
