@@ -28,7 +28,7 @@ restore-drill: ## lose a throwaway host with data on it, bring it back, and say 
 verify: tools ## check every control on the real host [INVENTORY=…] [LIMIT=…] [ACTIVE=1] [KEY=…]
 	@casemate verify --inventory $(INVENTORY) $(if $(LIMIT),--limit $(LIMIT)) $(if $(ACTIVE),--active) $(if $(KEY),--sign-with $(KEY))
 
-probe: ## break a throwaway host on purpose and see the checks fail [ID=DB-003] [HOST=…]
+probe: ## break a throwaway host on purpose and see the checks fail [ID=DB-003] [HOST=…] [RESUME=1]
 	@bin/probe
 
 release: tools ## build and sign a release artefact [PROJECT=your/django/project] [KEY=your/release_key]

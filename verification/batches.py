@@ -1,7 +1,7 @@
 """Which probes run, and together with which others: by name, all of them, or a sample that another day continues."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from graphlib import CycleError, TopologicalSorter
@@ -11,7 +11,14 @@ from verification.register import Register
 from verification.words import CannotRun
 
 # In each sample, so that every role mends something: HOST-005 and X-09 need many of them.
-CORE = ("VAULT-003", "TLS-001", "HOST-002", "HOST-001", "DB-003", "APP-009", "WEB-003", "HOST-005", "X-09", "BAN-004", "LOG-008", "X-41")
+CORE = (
+    *("VAULT-003", "TLS-001", "HOST-002", "HOST-001", "DB-003", "APP-009", "WEB-003"),
+    *("HOST-005", "X-09", "BAN-004", "LOG-008", "X-41", "X-06"),
+)
+
+
+# Probes of one batch: what a campaign has proved is written after each, and one that is stopped loses no more than this.
+MOST = 30
 
 
 @dataclass
@@ -30,7 +37,7 @@ class Batch:
 
     def takes(self, probe: Probe) -> bool:
         """Whether this probe may join: it touches nothing that another one does, and an order is left for all of them."""
-        if self.touched & probe.touches or probe.control in self.ids:
+        if len(self.probes) >= MOST or self.touched & probe.touches or probe.control in self.ids:
             return False
         try:
             in_order([*self.probes, probe])
@@ -78,9 +85,10 @@ def choose(controls: Register, probes: dict[str, list[Probe]], wanted: frozenset
     ]
 
 
-def sample(probes: dict[str, list[Probe]], size: int, today: date) -> frozenset[str]:
-    """The core, and `size` others: which ones, the day says, and no other comes twice before each came once."""
-    others = sorted(identifier for identifier, found in probes.items() if found and identifier not in CORE)
+def sample(probes: dict[str, list[Probe]], always: Collection[str], size: int, today: date) -> frozenset[str]:
+    """The core, `always`, and `size` others: which ones, the day says, and no other comes twice before each came once."""
+    core = frozenset({*CORE, *always})
+    others = sorted(identifier for identifier, found in probes.items() if found and identifier not in core)
     random.Random(0).shuffle(others)  # noqa: S311 (the same order each day, with the areas mixed)
     start = today.toordinal() * size
-    return frozenset(CORE) | {others[(start + step) % len(others)] for step in range(min(size, len(others)))}
+    return core | {others[(start + step) % len(others)] for step in range(min(size, len(others)))}

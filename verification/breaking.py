@@ -1,6 +1,9 @@
-"""What probes have in common: somebody edits a file on the host, and makes the service read it."""
+"""What probes have in common: somebody edits a file on the host, and makes the service read it; or a file of the checkout."""
+
+from pathlib import Path
 
 from verification.host import Host
+from verification.words import CannotRun
 
 NGINX = "/etc/nginx/nginx.conf"
 MARIADB = "/etc/mysql/mariadb.conf.d/99-casemate.cnf"
@@ -27,3 +30,11 @@ def patch_application(host: Host, module: str, old: str, new: str) -> None:
 def restart_application(host: Host) -> None:
     """Many probes restart it within a minute; systemd counts that and would refuse, so the count begins anew each time."""
     host.sudo("systemctl daemon-reload && systemctl reset-failed casemate.service && systemctl restart casemate.service")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """An edit in a copy of the checkout; raises where there was nothing to edit, since a probe that did nothing proves nothing."""
+    text = path.read_text()
+    if old not in text:
+        raise CannotRun(f"{path.name} does not have {old!r}")
+    path.write_text(text.replace(old, new))

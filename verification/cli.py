@@ -71,15 +71,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     controls.add_argument("--text", metavar="WORDS", help="only those in whose texts all of these words stand")
     controls.add_argument("--json", action="store_true", help="whole entries, with the sentences of checks and probes")
+    controls.add_argument(
+        "--markdown", action="store_true", help="the page docs/controls.md: the whole register, whatever else is asked for"
+    )
     controls.set_defaults(command=("about_controls", "controls"))
 
-    probe = commands.add_parser("probe", help="break a disposable host to show that checks can fail and are mended")
+    probe = commands.add_parser("probe", help="break a disposable host, or a copy of this checkout, to show that checks can fail")
     which = probe.add_mutually_exclusive_group()
     which.add_argument("id", nargs="*", default=[], metavar="ID", help="the controls to probe; all that have a probe where none is named")
     which.add_argument("--all", action="store_true", help="every probe")
-    which.add_argument("--sample", type=int, nargs="?", const=4, metavar="N", help="one of each role, and N others (4) by the day")
+    which.add_argument(
+        "--sample", type=int, nargs="?", const=4, metavar="N", help="one of each role, the repository's, and N others (4) by the day"
+    )
+    which.add_argument("--resume", action="store_true", help="what a campaign on this host that was stopped had still to prove")
     _add_inventory(probe)
-    probe.add_argument("--host", required=True)
+    probe.add_argument("--host", help="the one to break; a control of the repository needs none: a copy of the checkout is broken")
     _add_evidence(probe)
     probe.set_defaults(command=("about_hosts", "probe"))
 

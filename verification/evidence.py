@@ -20,7 +20,8 @@ from verification.words import FROM_BEST_TO_WORST, Observation, Result, State
 if TYPE_CHECKING:  # it brings pytest along, which those who only read evidence can do without
     from verification.runner import Run
 
-SCHEMA_VERSION = "1.2"  # the same number before the dot: older results can still be compared with
+SCHEMA_VERSION = "1.3"  # the same number before the dot: older results can still be compared with
+CONTROLLER = "the controller"
 REMOVED = "[removed: it looks like a secret]"
 # What never belongs into evidence, whatever a check observed: the last line of defence, not the first.
 SECRETS = (
@@ -55,7 +56,7 @@ def redact(value: Any) -> Any:
     return value
 
 
-def document(run: "Run", previous: dict[str, Any] | None = None) -> dict[str, Any]:
+def document(run: "Run", previous: dict[str, Any] | None = None, *, attested_by: str = CONTROLLER) -> dict[str, Any]:
     """results.json as decisions and verification/results.schema.json define it."""
     before = {(r["control"], r["host"]): r["state"] for r in (previous or {}).get("results", [])}
     results = [_result(run, result, before) for result in sorted(run.results, key=_worst_first)]
@@ -68,6 +69,7 @@ def document(run: "Run", previous: dict[str, Any] | None = None) -> dict[str, An
             "site": run.inventory.declared["site_name"],
             "profile": run.inventory.profile,
             "active": run.active,
+            "attested_by": attested_by,
             "verifier": _versions(),
             "hosts": run.hosts,
             "summary": summary(run),
@@ -75,7 +77,8 @@ def document(run: "Run", previous: dict[str, Any] | None = None) -> dict[str, An
             "problems": run.problems,
             "results": results,
             "planned": [_planned(control) for control in run.planned],
-            "without_probe": sorted({r.control for r in run.results} - run.probed),
+            "without_probe": (without := sorted({r.control for r in run.results} - run.probed)),
+            "why_without_probe": {i: run.register[i].without_probe for i in without if run.register[i].without_probe},
             "previous": {"started": previous["started"], "score": previous["summary"]["score"]} if previous else None,
         }
     )
@@ -149,14 +152,20 @@ def _observation(observation: Observation) -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str:
+    if shutil.which("git") is None:  # a host that attests itself has none
+        return ""
     command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def _versions() -> dict[str, str]:
+def commit() -> str:
+    """The verifier's own, with `-dirty` where something is not committed."""
     # `describe --dirty` would write the index anew, which under sudo is the caller's.
-    commit = _git("describe", "--always") + ("-dirty" if _git("status", "--porcelain") else "")
-    return {"commit": commit or "unknown", "python": platform.python_version(), "pytest": version("pytest")}
+    return (_git("describe", "--always") or "unknown") + ("-dirty" if _git("status", "--porcelain") else "")
+
+
+def _versions() -> dict[str, str]:
+    return {"commit": commit(), "python": platform.python_version(), "pytest": version("pytest")}
 
 
 def register_changed() -> str:

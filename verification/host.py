@@ -17,7 +17,9 @@ from verification.ssh import Connection, Ran
 from verification.words import CannotRun, NotTestable
 
 DISPOSABLE = "/etc/casemate/disposable"
-INSIDE = ("sections", "system", "processes", "database", "limiter", "backups", "release", "watch")
+INSIDE = ("sections", "system", "processes", "database", "limiter", "backups", "release", "watch", "attested")
+PART_OF_HOUSEHOLD = "household: "
+NO_SUDO = "sudo asks for a password there; the account of the inventory needs a rule NOPASSWD: ALL"
 OUTSIDE = ("sections", "backup_disk", "wire", "visit", "tls", "ports", "bans")
 
 
@@ -60,6 +62,7 @@ class Host:
     outside: Facts = field(default_factory=lambda: Facts({}))
     site: str = ""
     witness: str = ""
+    attests_itself: bool = False  # nobody else looks: verification/attest.py
     seen_by_stranger: bool = True  # not where the controller looks, which is let in where others are not
     page: str = "/sign-in/"
     kinds_left_out: frozenset[str] = frozenset()
@@ -69,7 +72,9 @@ class Host:
     asked_tried: set[str] = field(default_factory=set)
     _newcomer: "Newcomer | None" = None
     _household: Any = None
+    _household_parts: frozenset[str] = frozenset()
     asked_household: bool = False
+    expected_parts: frozenset[str] = frozenset()  # of a household: what the checks of this look will ask for
     _uncounted: list[str] = field(default_factory=list)
 
     @classmethod
@@ -114,13 +119,14 @@ class Host:
             self._newcomer = enrol(self)
         return self._newcomer
 
-    def household(self) -> Any:
-        """Two organisations with their people (verification/household.py), likewise."""
+    def household(self, *parts: str) -> Any:
+        """Two organisations with their people, likewise; verification/household.py names the parts, each of which takes its time."""
         self.asked_household = True
         # What it is made from, whichever check is the first to make it: a probe reads for each control just what that asked for.
-        self.inside.asked.add("application")
-        if self._household is None:
-            self._household = importlib.import_module("verification.household").move_in(self)
+        self.inside.asked |= {"application", *(f"{PART_OF_HOUSEHOLD}{part}" for part in parts)}
+        if self._household is None or not self._household_parts.issuperset(parts):
+            self._household_parts = self.expected_parts.union(parts)
+            self._household = importlib.import_module("verification.household").move_in(self, self._household_parts)
         return self._household
 
     def seen_from(self) -> list[str]:
@@ -228,6 +234,8 @@ def script_of(modules: tuple[str, ...], parameters: Mapping[str, Any]) -> str:
 
 
 def facts_of(ran: Ran, name: str, started: float = 0.0) -> Facts:
+    if not ran.succeeded and ran.stderr.startswith("sudo: "):
+        raise CannotRun(f"{name}: {NO_SUDO}; it said: {ran.stderr.strip()[-300:]}")
     if not ran.succeeded:
         raise CannotRun(f"{name}: the facts could not be read: {ran.stderr.strip()[-800:]}")
     try:

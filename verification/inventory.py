@@ -68,8 +68,19 @@ def read(path: Path, extra: tuple[str, ...] = (), limit: str | None = None) -> I
         hostvars[name] = {key: context[key] for key in context if key.startswith(("ansible_", "lab_")) or key in PLACE}
     addresses = tuple(_address(name, hostvars.get(name, {}), members) for name in appliance)
     observers = [_address(name, hostvars.get(name, {}), members) for name in members["observers"]]
-    declared = _declared(folder / "declared.yml", hostvars.get(appliance[0], {}))
-    return Inventory(path, addresses, observers[0] if observers else None, declared, extra, _waivers(declared))
+    declared = declaration(folder / "declared.yml", hostvars.get(appliance[0], {}))
+    return Inventory(path, addresses, observers[0] if observers else None, declared, extra, waivers(declared))
+
+
+def own(settings: Path) -> Inventory:
+    """The inventory of a host that attests itself, {host, tiers, declared}, as roles/monitoring wrote it. It names no way to anywhere."""
+    try:
+        told = json.loads(settings.read_text())
+        address = Address(str(told["host"]), (), frozenset(told["tiers"]) & frozenset(TIERS))
+        declared: dict[str, Any] = told["declared"]
+    except (OSError, ValueError, KeyError) as error:
+        raise CannotRun(f"{settings} does not say what this host is ({error!r}): make converge TAGS=monitoring writes it") from error
+    return Inventory(settings, (address,), None, declared, (), waivers(declared))
 
 
 def expired(waiver: Waiver, today: date) -> bool:
@@ -114,7 +125,7 @@ def _address(name: str, variables: dict[str, Any], members: dict[str, list[str]]
     return Address(name, (*options, target), frozenset(tier for tier in TIERS if name in members[tier]))
 
 
-def _declared(path: Path, variables: dict[str, Any]) -> dict[str, Any]:
+def declaration(path: Path, variables: dict[str, Any]) -> dict[str, Any]:
     try:
         text = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
@@ -125,8 +136,8 @@ def _declared(path: Path, variables: dict[str, Any]) -> dict[str, Any]:
     return rendered
 
 
-def _waivers(declared: dict[str, Any]) -> tuple[Waiver, ...]:
-    waivers = []
+def waivers(declared: dict[str, Any]) -> tuple[Waiver, ...]:
+    found = []
     for entry in declared.get("deviations") or ():
         missing = [key for key in ("control", "who", "reason", "until") if not entry.get(key)]
         if missing:
@@ -135,8 +146,8 @@ def _waivers(declared: dict[str, Any]) -> tuple[Waiver, ...]:
             until = date.fromisoformat(str(entry["until"])).isoformat()
         except ValueError as error:
             raise CannotRun(f"declared.yml: the deviation {entry['control']} ends on no day: {error}") from error
-        waivers.append(Waiver(str(entry["control"]), str(entry["who"]), str(entry["reason"]), until))
-    return tuple(waivers)
+        found.append(Waiver(str(entry["control"]), str(entry["who"]), str(entry["reason"]), until))
+    return tuple(found)
 
 
 def render(value: Any, variables: dict[str, Any], depth: int = 0) -> Any:

@@ -5,10 +5,7 @@ import pkgutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from verification.host import Host
+from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,10 +29,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Probe:
-    """Breaks a host in one way, as an attacker, a tired admin or an upgrade would."""
+    """Breaks a host, or a copy of the checkout, in one way: as an attacker, a tired admin or an upgrade would."""
 
     control: str
-    function: Callable[["Host"], None]
+    function: Callable[[Any], None]  # of a Host; of the Path of a copy where the control is the repository's
     touches: frozenset[str] = frozenset()
     spoils: frozenset[str] = frozenset()
 

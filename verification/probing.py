@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from verification import marks, register
-from verification.batches import Batch, batches, choose
+from verification import register
+from verification.batches import Batch, batches
 from verification.host import DISPOSABLE, Host
 from verification.inventory import Inventory
 from verification.marks import Probe
@@ -21,6 +21,7 @@ from verification.session import Session
 from verification.words import CannotRun, Result, State
 
 Say = Callable[[str], None]
+Note = Callable[["list[Outcome]"], object]
 
 
 @dataclass
@@ -69,6 +70,7 @@ class Campaign:
     dirty: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     left_worse: list[str] = field(default_factory=list)
+    note: Note = lambda _outcomes: None  # after each batch: what is proved by then is proved, whatever comes
 
     @property
     def proved(self) -> bool:
@@ -93,6 +95,7 @@ class Campaign:
                     outcomes = Trial(self, batch).outcomes()
                     self.outcomes += [outcome for outcome in outcomes if not outcome.postponed]
                     again += [outcome.probe for outcome in outcomes if outcome.postponed]
+                    self.note(self.outcomes)
             finally:
                 self.leave_as_found()
 
@@ -215,16 +218,15 @@ def refuse_unless_disposable(host: Host) -> None:
         )
 
 
-def run_probes(inventory: Inventory, wanted: frozenset[str], say: Say) -> Campaign:
-    """Runs the probes of `wanted`, or all, against the one host that the inventory is limited to."""
+def run_probes(inventory: Inventory, probes: list[Probe], say: Say, note: Note = lambda _outcomes: None) -> Campaign:
+    """Runs these probes against the one host that the inventory is limited to; `note` is told of all outcomes after each batch."""
     with Session(inventory) as session:
         if len(session.hosts) != 1:
             raise CannotRun("a probe breaks one host at a time: name it with --host")
         host = session.hosts[0]
         refuse_unless_disposable(host)
-        controls = register.load()
-        campaign = Campaign(session, controls, host, say)
-        campaign.run(batches(choose(controls, marks.load().probes, wanted)))
+        campaign = Campaign(session, register.load(), host, say, note=note)
+        campaign.run(batches(probes))
         return campaign
 
 

@@ -4,6 +4,7 @@ import difflib
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Control:
     sources: tuple[str, ...]
     mappings: dict[str, list[str]]
     corrected: str = ""
+    without_probe: str = ""
 
     @property
     def area(self) -> str:
@@ -41,6 +43,11 @@ class Control:
     @property
     def implemented(self) -> bool:
         return self.status == "implemented"
+
+    @property
+    def of_the_repository(self) -> bool:
+        """Whether this checkout shows it, and no host does."""
+        return self.applies_to == "repo"
 
     @property
     def by_the_application(self) -> bool:
@@ -68,7 +75,12 @@ Register = dict[str, Control]
 
 
 def load(folder: Path = CONTROLS) -> Register:
-    """All controls by id, in the order of their files. Raises CannotRun with every fault that it found."""
+    """All controls by id, in the order of their files, read anew where one has changed. Raises CannotRun with every fault that it found."""
+    return dict(_load(folder, tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.iterdir()))))
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path, _stamp: tuple[tuple[str, int, int], ...]) -> Register:
     schema = json.loads((folder / "schema.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
     register: Register = {}
@@ -160,6 +172,7 @@ def _control(entry: Any) -> Control | None:
             sources=tuple(entry["sources"]),
             mappings=dict(entry.get("mappings", {})),
             corrected=entry.get("corrected", ""),
+            without_probe=entry.get("without_probe", ""),
         )
     except (KeyError, TypeError):
         return None

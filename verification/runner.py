@@ -1,8 +1,10 @@
 """Runs the checks with pytest and turns what they observed into one result a control and host."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,7 +23,8 @@ from verification.witness import Witness
 from verification.words import ACTIVE_IS_OFF, CannotRun, NotApplicable, NotTestable, Observation, Result, State
 
 CHECKS = Path(__file__).parent / "checks"
-REPOSITORY = "repo"
+REPOSITORY = "repo"  # the name of the place where a host has none
+NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 Progress = Callable[[int, int, str], None]
 
 
@@ -88,9 +91,12 @@ def verify(
     run = Run(session.inventory, known, active, datetime.now(UTC), set_aside=set_aside(known, session.inventory, session.expected))
     session.read(sections)
     plugin = Plugin(session, run, only, progress)
-    arguments = [str(folder), "--rootdir", str(folder), "-c", str(CHECKS / "pytest.ini"), "--disable-plugin-autoload"]
-    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "--import-mode", "importlib", "-s"]
-    status = pytest.main(arguments, plugins=[plugin])
+    # confcutdir: else pytest lists the folders above as well. unraisableexception would collect garbage for longer than some checks take.
+    arguments = [str(folder), "--rootdir", str(folder), "--confcutdir", str(folder), "-c", str(CHECKS / "pytest.ini")]
+    arguments += [part for name in ("terminal", "cacheprovider", "unraisableexception") for part in ("-p", f"no:{name}")]
+    arguments += ["--import-mode", "importlib", "-s"]
+    with _no_other_plugins():
+        status = pytest.main(arguments, plugins=[plugin])
     if plugin.broken:
         raise CannotRun("the checks could not be loaded:\n" + "\n".join(plugin.broken))
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
@@ -101,9 +107,22 @@ def verify(
     return run
 
 
+@contextmanager
+def _no_other_plugins() -> Iterator[None]:
+    """What else is installed is not loaded. By the environment: Debian's pytest, with which a host attests itself, has no option for it."""
+    before = os.environ.get(NO_PLUGINS)
+    os.environ[NO_PLUGINS] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(NO_PLUGINS)
+        if before is not None:
+            os.environ[NO_PLUGINS] = before
+
+
 def places(control: Control, hosts: list[Host]) -> list[tuple[str, Host | None]]:
     """Where a control applies: the repository, every appliance, or those of a tier."""
-    if control.applies_to == REPOSITORY:
+    if control.of_the_repository:
         return [(REPOSITORY, None)]
     return [(host.name, host) for host in hosts if control.applies_to == "host" or control.applies_to in host.tiers]
 

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from verification import expectations
-from verification.host import Facts, Host, Observer, read_inside
+from verification.host import PART_OF_HOUSEHOLD, Facts, Host, Observer, read_inside
+from verification.household import PARTS
 from verification.inventory import TIERS, Inventory
 from verification.ssh import Connection
 from verification.words import CannotRun
@@ -58,6 +59,7 @@ class Session:
                 host.seen_by_stranger = self.observer.connection is not None
                 host.page, host.kinds_left_out = self.expected["site"]["page"], frozenset(self.expected["site"]["kinds_left_out"])
                 host.look_outside = partial(self._look, host)
+                host.expected_parts = _parts(sections)
                 host.forget()
                 if "open_ports" in host.outside.sections:
                     self._look_again(host)
@@ -86,6 +88,13 @@ class Session:
             "listening_ports": [],
             "marks": self.expected["read_inside"]["marks"],
         }
+
+
+def _parts(sections: Collection[str] | None) -> frozenset[str]:
+    """The parts of a household that are among these sections, or all."""
+    if sections is None:
+        return PARTS
+    return frozenset(name.removeprefix(PART_OF_HOUSEHOLD) for name in sections if name.startswith(PART_OF_HOUSEHOLD))
 
 
 def offered_by_ssh(host: Host) -> dict[str, Any]:

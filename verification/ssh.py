@@ -44,9 +44,13 @@ class Connection:
             ran = subprocess.run([*self.argv, command], input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
         except subprocess.TimeoutExpired as error:
             raise CannotRun(f"{self.name}: no end after {timeout:.0f} s: {command[:120]}") from error
-        if ran.returncode == 255:
+        if ran.returncode == 255 and not self._open():  # some programs end with 255 too, such as fail2ban-client without its server
             raise CannotRun(f"{self.name} is not reached over SSH ({shlex.join(self.options)}): {ran.stderr.strip()}")
         return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+    def _open(self) -> bool:
+        """Whether the connection that commands ride on is there: it goes when SSH fails, and stays when a command does."""
+        return subprocess.run([*self.argv, "-O", "check"], capture_output=True, check=False).returncode == 0
 
     def close(self) -> None:
         subprocess.run([*self.argv, "-O", "exit"], capture_output=True, check=False)

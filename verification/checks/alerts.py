@@ -6,6 +6,7 @@ from typing import Any
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
+from verification.words import NotTestable
 
 Expected = dict[str, Any]
 
@@ -49,3 +50,24 @@ def test_a_failed_unit_is_told_of_in_the_journal_and_by_mail(host: Host, see: Wi
 @probe("X-41", touches=("casemate-mail",))
 def the_program_that_alerts_loses_its_interpreter_in_an_upgrade(host: Host) -> None:
     host.replace("/usr/local/sbin/casemate-mail", "#!/usr/bin/python3", "#!/usr/bin/python2")
+
+
+@control("X-06")
+def test_the_host_looks_at_itself_each_day_and_says_so(host: Host, see: Witness, expected: Expected) -> None:
+    if host.attests_itself:
+        raise NotTestable("this is the host's own word: it cannot vouch for itself")
+    unit, wanted = host.inside["units"].get("casemate-attest.timer", {}), expected["attested"]
+    for key, value in wanted["timer"].items():
+        show = "systemctl list-timers casemate-attest.timer"
+        see.exactly(f"{key} of casemate-attest.timer", unit.get(key, "no such unit"), value, show=show)
+    said, show = host.inside["own_word"], "sudo casemate-attest status"
+    see.at_most("hours since its last word", said["hours"], wanted["hours"], show=show)
+    see.exactly("whose word its results say they are", said["attested by"], "the host itself", show=show)
+    see.at_least("controls that it judged", said["judged"], wanted["judged"], show=show)
+    see.exactly("controls that it found red", said["red"], [], show=show)
+    see.exactly("faults of its verification", said["problems"], [], show=show)
+
+
+@probe("X-06", touches=("casemate-attest.timer",))
+def the_daily_look_is_stopped_because_its_mails_annoy(host: Host) -> None:
+    host.sudo("systemctl disable --now casemate-attest.timer 2>/dev/null")

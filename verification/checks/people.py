@@ -31,7 +31,7 @@ def a_second_factor_is_left_out_for_a_demonstration(host: Host) -> None:
 
 @control("AUTH-013", active=True)
 def test_each_sign_in_asks_for_the_second_factor(host: Host, see: Witness) -> None:
-    people = host.household().seen
+    people = host.household("guessing").seen
     *_wrong, right, start_page, code = people["guessing"]["four wrong, the right one, the start page, the code"]
     see.exactly("where the right password leads", right, "/sign-in/verify/")
     see.exactly("where the start page leads then", start_page, "/sign-in/verify/")
@@ -48,7 +48,8 @@ def browsers_are_remembered(host: Host) -> None:
 
 @control("AUTH-016", active=True)
 def test_five_failures_lock_the_person_at_the_address(host: Host, see: Witness) -> None:
-    guessing, locks = host.household().seen["guessing"], host.household().locks
+    household = host.household("locks")
+    guessing, locks = household.seen["guessing"], household.locks
     see.exactly("five wrong passwords", guessing["five wrong"], [200, 200, 200, 200, 429])
     see.exactly("the right one then", guessing["the right one then"], 429)
     see.exactly("the right one from another address", locks["from another address"], 302)
@@ -63,7 +64,7 @@ def people_complain_that_they_are_locked_out(host: Host) -> None:
 
 @control("AUTH-017", active=True)
 def test_a_lock_ends_after_an_hour(host: Host, see: Witness) -> None:
-    household = host.household()
+    household = host.household("locks")
     later = household.locks["minutes later"]
     see.exactly("a wrong password 59 minutes later (429: still locked)", later["59"], 429, show=LOCKOUTS)
     see.exactly("a wrong password 61 minutes later (200: merely wrong)", later["61"], 200, show=LOCKOUTS)
@@ -78,7 +79,7 @@ def a_lock_lasts_a_day(host: Host) -> None:
 
 @control("AUTH-018", active=True)
 def test_a_sign_in_clears_the_count(host: Host, see: Witness) -> None:
-    guessing = host.household().seen["guessing"]
+    guessing = host.household("guessing").seen["guessing"]
     first = guessing["four wrong, the right one, the start page, the code"]
     see.exactly("four wrong passwords", first[:4], [200, 200, 200, 200])
     see.exactly("a whole sign-in", [first[4], first[6]], ["/sign-in/verify/", "/"])
@@ -93,7 +94,7 @@ def nobody_is_forgiven(host: Host) -> None:
 
 @control("AUTH-019", active=True)
 def test_a_lock_survives_a_restart(host: Host, see: Witness) -> None:
-    see.exactly("the right password after a restart", host.household().locks["after a restart"], 429, show=LOCKOUTS)
+    see.exactly("the right password after a restart", host.household("locks").locks["after a restart"], 429, show=LOCKOUTS)
 
 
 @probe("AUTH-019", touches=("wsgi",), spoils=("BLD-021",))
@@ -104,7 +105,7 @@ def each_start_begins_with_a_clean_table(host: Host) -> None:
 
 @control("AUTH-020", active=True)
 def test_a_lock_is_seen_and_lifted_for_one_person(host: Host, see: Witness) -> None:
-    household = host.household()
+    household = host.household("locks")
     see.exactly("who is listed as locked out", household.locks["listed"], ["alice", "nobody"], show=LOCKOUTS)
     see.exactly("tries once alice's lock was lifted", household.locks["once lifted"], {"alice": 302, "nobody": 429})
     told = [
@@ -124,7 +125,7 @@ def all_locks_are_lifted_at_once(host: Host) -> None:
 
 @control("AUTH-021", active=True)
 def test_an_eleventh_attempt_within_the_hour_waits(host: Host, see: Witness) -> None:
-    household = host.household()
+    household = host.household("locks")
     see.exactly("eleven tries with the right password", household.seen["guessing"]["right, eleven times"], [302] * 10 + [429])
     see.at_least("seconds to wait after that", household.seen["guessing"]["retry after that"], 3000)
     see.exactly("a try while the limiter is away", household.locks["without the limiter"], 503)

@@ -3,13 +3,14 @@
 import re
 from pathlib import Path
 
+from verification.breaking import edit
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
 
 # name==version, perhaps for some platforms, and nothing but SHA-256 after it: pip takes whichever hash of an entry fits.
 PINNED = re.compile(r"[\w.\[\],-]+==[\w.+!-]+(?: *;[^\\\n]+)?(?:\s*\\\n\s+--hash=sha256:[0-9a-f]{64})+")
-LOCKS = ("requirements/controller.txt", "requirements/oscal.txt", "app/requirements/runtime.txt", "app/requirements/dev.txt")
+LOCKS = ("requirements/controller.txt", "app/requirements/runtime.txt", "app/requirements/dev.txt", "requirements/oscal.txt")
 
 
 @control("BLD-009")
@@ -20,6 +21,16 @@ def test_every_dependency_is_pinned_by_version_and_hash(repository: Path, see: W
         see.exactly(f"entries of {lock} without a version and a hash", loose, [], show=f"cat {lock}")
         see.at_least(f"entries of {lock}", len(entries), 5)
         see.exactly(f"addresses in {lock}", re.findall(r"https?://\S+", "\n".join(entries)), [], show=f"grep http {lock}")
+
+
+@probe("BLD-009")
+def a_package_is_added_to_the_lock_by_hand(repository: Path) -> None:
+    edit(repository / LOCKS[1], "argon2-cffi==", "left-pad\nargon2-cffi==")
+
+
+@probe("BLD-009")
+def the_hashes_of_a_lock_are_made_with_what_is_quicker(repository: Path) -> None:
+    edit(repository / LOCKS[2], "--hash=sha256:", "--hash=md5:")
 
 
 @control("BLD-020")

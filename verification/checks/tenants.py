@@ -105,7 +105,7 @@ def a_person_is_a_number(host: Host) -> None:
 
 @control("AUD-010", active=True)
 def test_an_event_says_what_in_one_vocabulary(host: Host, see: Witness, expected: Expected) -> None:
-    event, events = change(host), host.household().events
+    events, event = host.household("vault", "locks").events, change(host)
     see.exactly("actions on no list", sorted({event["action"] for event in events} - set(expected["audit"]["vocabulary"])), [], show=EVENTS)
     see.at_least("different actions that were seen", len({event["action"] for event in events}), 14)
     see.exactly("of what kind the object is", [event.get("target_type"), event.get("target_label")], ["user", "carol"], show=EVENTS)
@@ -119,11 +119,11 @@ def an_action_gets_a_name_of_the_moment(host: Host) -> None:
 
 @control("AUD-011", active=True)
 def test_an_event_says_where_from(host: Host, see: Witness) -> None:
-    event = change(host)
+    events, event = host.household("guessing").events, change(host)
     where = [event.get(name) for name in ("stream", "ip", "user_agent", "path")]
     route = "/o/<slug:organization>/members/<uuid:member_id>/"
     see.exactly("stream, address, browser and path", where, ["own", "127.0.0.8", "casemate-verify", route], show=EVENTS)
-    cut = {(len(event["user_agent"]), event["user_agent"][-1:]) for event in host.household().events if event["target_label"] == "nobody"}
+    cut = {(len(each["user_agent"]), each["user_agent"][-1:]) for each in events if each["target_label"] == "nobody"}
     see.exactly("a browser's name of 3,000 characters: length and end", cut, {(200, "…")}, show=EVENTS)
 
 

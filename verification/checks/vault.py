@@ -13,7 +13,7 @@ TRAIL = "sudo mariadb casemate_audit -e 'SELECT action, detail FROM event ORDER 
 
 
 def walk(host: Host) -> dict[str, Any]:
-    found: dict[str, Any] = host.household().seen["vault"]
+    found: dict[str, Any] = host.household("vault").seen["vault"]
     if "error" in found:
         raise NotObserved(f"the walk through the vault: {found['error']}")
     return found
@@ -49,7 +49,7 @@ def test_a_value_that_was_changed_or_moved_does_not_open(host: Host, see: Witnes
     for way in ("of another row", "of another organisation", "of another purpose", "changed in one bit"):
         see.exactly(f"a value {way}: status of its reveal, and whether it says why", ways[way], [500, True], show=TRAIL)
     see.exactly("the value itself, put back", ways["put back"], [200, False])
-    told = [event for event in host.household().events if event["action"] == "vault.tampered"]
+    told = [event for event in host.household("vault").events if event["action"] == "vault.tampered"]
     see.exactly("events of it", len(told), 4, show=TRAIL)
     see.exactly("that say so", {event["success"] for event in told}, {0})
 
@@ -127,7 +127,7 @@ def test_nobody_sees_a_secret_unrecorded(host: Host, see: Witness, expected: Exp
     see.exactly(
         "a reveal while somebody holds the log", held, {"status": 200, "long enough": True}, show="SELECT … FOR UPDATE on chain_head"
     )
-    events = [event for event in host.household().events if event["action"].startswith("vault.")]
+    events = [event for event in host.household("vault").events if event["action"].startswith("vault.")]
     for action, beside in wanted["events"].items():
         details = [sorted(event["detail"]) for event in events if event["action"] == action]
         see.at_least(f"events {action}", len(details), 1, show=TRAIL)

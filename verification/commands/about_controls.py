@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from verification import evidence, marks, register
+from verification import catalogue, evidence, marks, register
 from verification.marks import Marked
 from verification.register import HOUSE, Control, Register
 from verification.terminal import coloured, short, wrapped
@@ -20,12 +20,15 @@ SEEN = 2  # values of an observation in lines of the terminal; the report has th
 def controls(options: argparse.Namespace) -> int:
     """Lists what was asked for, with the figures at the end."""
     known, marked = register.load(), marks.load()
+    if options.markdown:
+        print(catalogue.page(known, marked), end="")
+        return 0
     chosen = list(_chosen(known, options))
     if options.json:
         print(json.dumps([_record(control, marked) for control in chosen], indent=1, ensure_ascii=False))
         return 0
     for control in chosen:
-        print(f"{control.id:11}{control.severity:10}{_state(control, marked):10}{control.title}")
+        print(f"{control.id:11}{control.severity:10}{catalogue.state(control, marked):10}{control.title}")
     if chosen:
         print()
     for line in _figures(chosen, known, marked):
@@ -49,17 +52,8 @@ def _chosen(known: Register, options: argparse.Namespace) -> Iterator[Control]:
             yield control
 
 
-def _state(control: Control, marked: Marked) -> str:
-    """How far a control is proved: planned, checked, or probed (its check was seen red)."""
-    if not control.implemented:
-        return "planned"
-    if not marked.checks.get(control.id):
-        return "no check"
-    return "probed" if marked.probes.get(control.id) else "checked"
-
-
 def _figures(chosen: list[Control], known: Register, marked: Marked) -> Iterable[str]:
-    states = Counter(_state(control, marked) for control in chosen)
+    states = Counter(catalogue.state(control, marked) for control in chosen)
     severities = Counter(control.severity for control in chosen)
     implemented = sum(control.implemented for control in chosen)
     yield (f"{len(chosen)} controls" if len(chosen) == len(known) else f"{len(chosen)} of {len(known)} controls") + (
@@ -77,6 +71,7 @@ def _record(control: Control, marked: Marked) -> dict[str, Any]:
         "statement": control.statement,
         "why": control.why,
         "corrected": control.corrected,
+        "without_probe": control.without_probe,
         "severity": control.severity,
         "applies_to": control.applies_to,
         "profile": control.profile,
@@ -92,12 +87,12 @@ def _record(control: Control, marked: Marked) -> dict[str, Any]:
 def explain(options: argparse.Namespace) -> int:
     """One control whole."""
     control = register.find(register.load(), options.id)
-    for line in _explained(control, marks.load(), evidence.previous(options.evidence)):
+    for line in explained(control, marks.load(), evidence.previous(options.evidence)):
         print(line)
     return 0
 
 
-def _explained(control: Control, marked: Marked, latest: dict[str, Any] | None) -> Iterable[str]:
+def explained(control: Control, marked: Marked, latest: dict[str, Any] | None) -> Iterable[str]:
     yield f"{control.id}  {control.title}"
     yield f"    {control.severity}, {control.status}, profile {control.profile}, applies to {control.applies_to}"
     names = {"asvs": "ASVS 5.0", "nist": "NIST 800-53r5", "cis": "CIS"}
@@ -119,11 +114,13 @@ def _explained(control: Control, marked: Marked, latest: dict[str, Any] | None) 
         active = "; active: only on a host that may be broken" if check.active else ""
         yield from wrapped("checked", f"{check.sentence} ({_place(check.function)}{active})", lines=None)
     for probe in marked.probes.get(control.id, []):
-        yield from wrapped("broken by", f"{probe.sentence} (make probe ID={control.id})", lines=None)
+        how = f"casemate probe {control.id}: in a copy of this checkout" if control.of_the_repository else f"make probe ID={control.id}"
+        yield from wrapped("broken by", f"{probe.sentence} ({how})", lines=None)
     if not marked.probes.get(control.id):
-        yield from wrapped("broken by", "no probe yet: nothing has shown that the check can fail", lines=None)
-    if control.mend:
-        yield from wrapped("mended by", control.mend, lines=None)
+        why = control.without_probe or "no probe yet: nothing has shown that the check can fail"
+        yield from wrapped("broken by", why, lines=None)
+    by_hand = "a commit: no role mends a repository" if control.of_the_repository else "hand: no role of site.yml does it"
+    yield from wrapped("mended by", control.mend or by_hand, lines=None)
     yield from _last(control, latest)
 
 

@@ -1,19 +1,20 @@
 """casemate verify | probe | doubt: what looks at hosts, or breaks them."""
 
 import argparse
-import json
 import re
 import sys
 from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from verification import evidence, formats, inventory, marks, register, signing, terminal
-from verification.batches import sample
+from verification.batches import choose, sample
+from verification.copies import probe_copies
 from verification.doubt import doubts
 from verification.formats import sbom
+from verification.journal import Journal
 from verification.probing import run_probes
+from verification.runner import REPOSITORY
 from verification.runner import verify as run_checks
 from verification.session import Session
 from verification.words import CannotRun
@@ -58,26 +59,38 @@ def _signed(files: dict[str, str], key: Path) -> CannotRun | None:
 
 
 def probe(options: argparse.Namespace) -> int:
-    found = inventory.read(options.inventory, tuple(options.extra), options.host)
-    started = datetime.now(UTC)
-    wanted = frozenset(identifier.upper() for identifier in options.id)
+    """What the repository shows is broken in copies of it, everything else on a host; exit status 0 where each probe proved its check."""
+    controls, probes, started = register.load(), marks.load().probes, datetime.now(UTC)
+    here = {identifier for identifier in probes if identifier in controls and controls[identifier].of_the_repository}
+    wanted = frozenset(register.find(controls, name).id for name in options.id)
     if options.sample is not None:
-        wanted = sample(marks.load().probes, max(options.sample, 0), started.date())
+        wanted = sample(probes, here, max(options.sample, 0), started.date())
         print(f"sample of {started.date()}: {', '.join(sorted(wanted))}")
-    campaign = run_probes(found, wanted, lambda line: print(evidence.redact(line), flush=True))
-    outcomes = campaign.outcomes
-    proved = sum(outcome.proved for outcome in outcomes)
-    record: dict[str, Any] = {
-        "schema_version": evidence.SCHEMA_VERSION,
-        "started": started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "host": options.host,
-        "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
-        "left_worse": campaign.left_worse,
-        "probes": [evidence.redact(outcome.record()) for outcome in outcomes],
-    }
-    place = evidence.write(options.evidence, {"probes.json": json.dumps(record, indent=1) + "\n"}, started, latest=False)
-    print(f"{proved} of {len(outcomes)} probes proved in {record['seconds']:.0f} s; evidence: {_short(place)}/probes.json")
-    return 0 if campaign.proved else 1
+    journal = Journal(options.evidence, options.host or REPOSITORY, started, sorted(wanted))
+    if options.resume:
+        journal.goes_on()
+    chosen = journal.left(choose(controls, probes, frozenset(journal.wanted)))
+    if journal.earlier:
+        print(f"{len(journal.earlier)} were proved before it was stopped; {len(chosen)} are left")
+    on_a_host = [probe for probe in chosen if probe.control not in here]
+    if on_a_host and not options.host:
+        raise CannotRun(f"the probe of {on_a_host[0].control} breaks a host: name it with --host, or have make probe make one")
+    outcomes = probe_copies([probe for probe in chosen if probe.control in here], _say)
+    journal.write(outcomes)
+    left_worse: list[str] = []
+    if on_a_host:
+        found, copies = inventory.read(options.inventory, tuple(options.extra), options.host), tuple(outcomes)
+        campaign = run_probes(found, on_a_host, _say, lambda done: journal.write([*copies, *done]))
+        outcomes, left_worse = outcomes + campaign.outcomes, campaign.left_worse
+    place = journal.write(outcomes, left_worse=left_worse, finished=True)
+    proved, whole = sum(outcome.proved for outcome in outcomes), len(outcomes)
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    print(f"{proved + len(journal.earlier)} of {whole + len(journal.earlier)} probes proved in {seconds:.0f} s; evidence: {_short(place)}")
+    return 0 if whole + len(journal.earlier) and proved == whole and not left_worse else 1
+
+
+def _say(line: str) -> None:
+    print(evidence.redact(line), flush=True)
 
 
 def doubt(options: argparse.Namespace) -> int:

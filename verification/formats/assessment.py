@@ -28,7 +28,8 @@ def assessment_results(results: Record) -> str:
             "description": _told(results),
             "start": results["started"],
             "end": results["ended"],
-            "props": [own("active", str(results["active"]).lower()), *(own(name, value) for name, value in results["verifier"].items())],
+            "props": [own("active", str(results["active"]).lower()), own("attested-by", results["attested_by"])]
+            + [own(name, value) for name, value in results["verifier"].items()],
             "local-definitions": _definitions(results, list(hosts)),
             "reviewed-controls": {"control-selections": [_selection(sorted(tested))]},
             "observations": [_observation(results, run, found) for found in results["results"]],

@@ -43,10 +43,15 @@ def _suite(suites: Xml.Element, results: Record, host: str) -> None:
     }
     suite = Xml.SubElement(suites, "testsuite", attributes)
     properties = Xml.SubElement(suite, "properties")
-    for name, value in {"profile": results["profile"], "active": str(results["active"]).lower(), **results["verifier"]}.items():
+    for name, value in _of_the_run(results).items():
         Xml.SubElement(properties, "property", {"name": name, "value": value})
     for result in mine:
         _case(suite, result)
+
+
+def _of_the_run(results: Record) -> dict[str, str]:
+    active = str(results["active"]).lower()
+    return {"profile": results["profile"], "active": active, "attested by": results["attested_by"], **results["verifier"]}
 
 
 def _case(suite: Xml.Element, result: Record) -> None:

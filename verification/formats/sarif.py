@@ -36,6 +36,7 @@ def sarif(results: Record) -> str:
         "automationDetails": {"id": f"casemate/{results['site']}/"},
         "invocations": [_invocation(results)],
         "columnKind": "unicodeCodePoints",
+        "properties": {"profile": results["profile"], "active": results["active"], "attestedBy": results["attested_by"]},
         "results": [_result(result, places[result["control"]]) for result in told],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1, ensure_ascii=False) + "\n"

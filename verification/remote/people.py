@@ -24,7 +24,8 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
         "anonymous": {path: led(Visitor(parameters).get(path)) for path in parameters["routes"]},
         "enrolments": {name: visitor.enrol() for name, visitor in (("alice", alice), ("mallory", mallory), ("carol", carol))},
     }
-    seen["vault"] = vault_walk(alice, mallory, carol, parameters["slugs"])
+    if "vault" in parameters["parts"]:
+        seen["vault"] = vault_walk(alice, mallory, carol, parameters["slugs"])
     members = dict(people_of(alice.get(f"/o/{own}/members/")["body"], own))
     subject = members.get(addresses["carol"], NOWHERE)
     seen["members"] = sorted(name for name, email in addresses.items() if email in members)
@@ -65,7 +66,8 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
         "of their own": sum(f"/o/{mine}/audit/" in page for mine, page in pages),
         "of the other's": sum(f"/o/{other if mine == own else own}/" in page for mine, page in pages),
     }
-    seen["guessing"] = guessing(parameters, alice, mallory)
+    if "guessing" in parameters["parts"]:
+        seen["guessing"] = guessing(parameters, alice, mallory)
     return seen
 
 

@@ -47,7 +47,7 @@ class Visitor:
         after_wrong = led(self.get("/"))
         time.sleep(1.1)  # the wait after one wrong code
         # The code of the half minute before is good until this one ends, and a busy host takes some seconds to look at it.
-        if (left := 30 - time.time() % 30) < 15:
+        if (left := 30 - time.time() % 30) < 6:
             time.sleep(left)
         right = led(self.post("/enrol/totp/", code=self.code(-1)))
         stale = Visitor(self.parameters)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from verification import register
+from verification import catalogue, marks, register
 from verification.inventory import ROOT
 
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
@@ -24,6 +24,18 @@ def test_a_page_links_to_files_that_exist(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text())
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_the_page_of_the_controls_says_what_the_register_says() -> None:
+    page = catalogue.page(register.load(), marks.load())
+    assert (ROOT / "docs" / "controls.md").read_text() == page, f"make it anew: {catalogue.COMMAND}"
+
+
+def test_the_page_of_the_controls_leads_to_each_area_and_leaves_no_control_out() -> None:
+    page = (ROOT / "docs" / "controls.md").read_text()
+    headings = [re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-") for line in page.splitlines() if line.startswith("## ")]
+    assert {*re.findall(r"\]\(#([^)]+)\)", page)} <= {*headings}
+    assert [identifier for identifier in register.load() if f"| **{identifier}** " not in page] == []
 
 
 def test_the_threat_model_names_a_defence_for_each_attacker() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from verification import evidence, formats, report
 from verification.formats import sbom
-from verification.formats.rehearsal import invented
 from verification.formats.soundness import faults
+from verification.formats.specimen import invented
 from verification.host import Facts
 from verification.inventory import ROOT
 from verification.runner import Run

@@ -12,9 +12,9 @@ from packageurl import PackageURL
 
 from verification import evidence, formats, register
 from verification.formats import assessment, oscal, sarif, sbom
-from verification.formats.rehearsal import HOSTILE, invented, rehearse
 from verification.formats.sbom import Software
 from verification.formats.soundness import faults
+from verification.formats.specimen import HOSTILE, examine, invented
 from verification.host import Facts
 from verification.inventory import ROOT
 from verification.tests.conftest import a_control, a_register
@@ -53,14 +53,14 @@ def results() -> dict[str, Any]:
     return evidence.document(invented("all is well"))
 
 
-def test_a_rehearsal_writes_every_form_and_each_is_sound_and_signed() -> None:
-    seen = rehearse()
+def test_a_specimen_is_written_in_every_form_sound_and_signed() -> None:
+    seen = examine()
     forms = {"results.json", "report.html", "junit.xml", "results.sarif", "sbom-casemate.cdx.json"}
     forms |= {"oscal-component-definition.json", "oscal-assessment-results.json"}
     assert seen.files == {*forms, "SHA256SUMS", "SHA256SUMS.sig"}
     assert seen.as_signed == forms
     assert seen.faults + seen.unnoticed == []
-    assert seen.signer == "rehearsal@casemate.invalid"
+    assert seen.signer == "specimen@casemate.invalid"
 
 
 @pytest.mark.parametrize("said", ROWS.values(), ids=ROWS.keys())
@@ -97,7 +97,7 @@ BREAK: dict[str, tuple[str, str, str]] = {
         oscal.named("implementation", "roles/nginx"),
         "is in it 2 times",
     ),
-    "oscal-assessment-results.json": (oscal.named("host", "casemate.invalid", "casemate"), "nowhere", "subject-uuid"),
+    "oscal-assessment-results.json": (oscal.named("host", "casemate.test", "casemate"), "nowhere", "subject-uuid"),
     "sbom-casemate.cdx.json": ('"type": "library"', '"type": "book"', "sbom-casemate.cdx.json: "),
 }
 
@@ -129,7 +129,7 @@ def test_sarif_has_a_rule_a_control_and_a_result_for_what_failed_or_is_waived(re
     (run,) = json.loads(sarif.sarif(results))["runs"]
     rules = {rule["id"]: rule for rule in run["tool"]["driver"]["rules"]}
     assert sorted(rules) == ["TST-001", "TST-002", "TST-003", "TST-004", "TST-005"]
-    assert "What goes wrong without it." in rules["TST-002"]["help"]["text"]
+    assert "What goes wrong." in rules["TST-002"]["help"]["text"]
     assert rules["TST-002"]["defaultConfiguration"] == {"level": "error"}
     assert rules["TST-002"]["properties"]["security-severity"] == "8.0"
     assert "NIST-800-53r5/IA-5(7)" in rules["TST-002"]["properties"]["tags"]

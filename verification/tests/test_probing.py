@@ -38,7 +38,7 @@ def test_a_host_without_the_mark_is_refused_by_name(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Connection, "run", run)
     inventory = Inventory(an_inventory().path, (Address("production-1", ("p",), frozenset()),), None, an_inventory().declared)
     with pytest.raises(CannotRun, match=r"production-1 may not be broken.*/etc/casemate/disposable"):
-        probing.run_probes(inventory, frozenset(), print)
+        probing.run_probes(inventory, [a_probe("TST-001", "nginx")], print)
     assert len(asked) == 1, "nothing else was run on it"
 
 

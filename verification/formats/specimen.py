@@ -9,19 +9,19 @@ from pathlib import Path
 from verification import evidence, formats, signing
 from verification.formats.sbom import Software
 from verification.formats.soundness import faults
-from verification.inventory import Inventory
-from verification.register import Control, Register
+from verification.rehearsal import a_control, a_register, an_inventory
 from verification.runner import Run
 from verification.words import CannotRun, Observation, Result, State, Waiver
 
 # What a host that mallory holds could say: it is to be shown, and no reader's program is to obey it or to stumble over it.
 HOSTILE = "</script>]]>--><b>&amp;'\"\x00\x1b[2J\x7f\r\n\ud800\ufffe\u202egpj.exe " + "A" * 5_000
-WHO = "rehearsal@casemate.invalid"
+MAPPED = {"nist": ["IA-5(7)"]}
+WHO = "specimen@casemate.invalid"
 Alter = Callable[[Path], object]
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class Examined:
     """What came of it. `unnoticed` names what was done to the signed folder and was not told."""
 
     files: frozenset[str]
@@ -31,7 +31,7 @@ class Rehearsal:
     unnoticed: list[str]
 
 
-def rehearse(said: str = HOSTILE) -> Rehearsal:
+def examine(said: str = HOSTILE) -> Examined:
     """One control of each state on a host that says `said`, one fault of the verification itself, and one planned control."""
     run = invented(said)
     software = {
@@ -45,18 +45,17 @@ def rehearse(said: str = HOSTILE) -> Rehearsal:
         files[signing.SUMS] = signing.sums(files)
         files[signing.SIGNATURE] = signing.sign(files[signing.SUMS], key)
         folder = evidence.write(Path(place) / "evidence", files, run.started, latest=False)
-        checked = signing.check(folder, signing.signer_line(key), "the rehearsal")
+        checked = signing.check(folder, signing.signer_line(key), "the specimen")
         unnoticed = [name for name, alter in ALTERATIONS.items() if not _noticed(folder, key, name, alter)]
-    return Rehearsal(frozenset(files), found + list(checked.faults.values()), checked.signer, frozenset(checked.as_signed), unnoticed)
+    return Examined(frozenset(files), found + list(checked.faults.values()), checked.signer, frozenset(checked.as_signed), unnoticed)
 
 
 def invented(said: str) -> Run:
     """A run that no host was asked for."""
     states = (State.PASS, State.FAIL, State.WAIVED, State.NOT_TESTABLE, State.NOT_APPLICABLE)
-    register: Register = {f"TST-{number:03}": _control(f"TST-{number:03}") for number in range(1, len(states) + 2)}
-    register["TST-006"] = _control("TST-006", "planned")
-    inventory = Inventory(Path("hosts.yml"), (), None, {"site_name": "casemate.invalid", "profile": "baseline"})
-    run = Run(inventory, register, active=False, started=datetime.now(UTC), problems=[f"a fault of the verification: {said}"])
+    tested = [a_control(f"TST-{number:03}", mappings=MAPPED) for number, _ in enumerate(states, 1)]
+    register = a_register(*tested, a_control("TST-006", status="planned", mappings=MAPPED))
+    run = Run(an_inventory(), register, active=False, started=datetime.now(UTC), problems=[f"a fault of the verification: {said}"])
     for control, state in zip(register, states, strict=False):
         seen = State.FAIL if state is State.WAIVED else state
         what = Observation(
@@ -67,12 +66,6 @@ def invented(said: str) -> Run:
     host = {"name": "casemate", "seen_from": "observer", "versions": {"debian": said}, "disposable": False}
     run.hosts = [{**host, "seconds_inside": 0.0, "seconds_outside": 0.0}]
     return run
-
-
-def _control(identifier: str, status: str = "implemented") -> Control:
-    texts = {"title": f"The title of {identifier}", "statement": "What is required.", "why": "What goes wrong without it."}
-    place = {"severity": "high", "applies_to": "host", "profile": "baseline", "status": status}
-    return Control(id=identifier, **texts, **place, implemented_by=("roles/nginx",), sources=("Casemate",), mappings={"nist": ["IA-5(7)"]})
 
 
 def _alter_a_file(folder: Path) -> None:
@@ -104,6 +97,6 @@ def _noticed(folder: Path, key: Path, name: str, alter: Alter) -> bool:
         (copy / path.name).write_bytes(path.read_bytes())
     alter(copy)
     try:
-        return bool(signing.check(copy, signing.signer_line(key), "the rehearsal").faults)
+        return bool(signing.check(copy, signing.signer_line(key), "the specimen").faults)
     except CannotRun:
         return True
