@@ -4,6 +4,7 @@ An observation is one control of the register on one host; a finding is one cont
 """
 
 import json
+import re
 from typing import Any
 
 from verification.formats.oscal import CATALOG, control_id, metadata, named, nist, own, without_empty
@@ -50,7 +51,7 @@ def assessment_results(results: Record) -> str:
 def _told(results: Record) -> str:
     figures = results["summary"]
     counted = ", ".join(f"{figures[key]} {key.replace('_', ' ')}" for key in ("pass", "fail", "waived", "not_testable", "not_applicable"))
-    problems = "".join(f"\n\nThe verification itself: {problem}" for problem in results["problems"])
+    problems = "".join(f"\n\nThe verification itself:\n\n{literal(problem)}" for problem in results["problems"])
     return f"Controls of Casemate's register, looked at on each host: {counted}, {figures['planned']} planned and not claimed.{problems}"
 
 
@@ -87,7 +88,7 @@ def _selection(identifiers: list[str]) -> Record:
 
 
 def _observation(results: Record, run: str, found: Record) -> Record:
-    said = [f"{found['control']} {found['title']}: {found['state'].replace('_', ' ')}.", found["reason"]]
+    said = [f"{found['control']} {found['title']}: {found['state'].replace('_', ' ')}.", literal(found["reason"])]
     return without_empty(
         {
             "uuid": _observed(run, found),
@@ -106,11 +107,17 @@ def _observation(results: Record, run: str, found: Record) -> Record:
 
 
 def _evidence(seen: Record) -> Record:
-    said = [seen["what"]]
+    said = [literal(seen["what"])]
     if seen["observed"] is not None or seen["expected"] is not None:
-        said += [f"Observed: {cut(shown(seen['observed']))}", f"Expected: {cut(shown(seen['expected']))}"]
-    said += [f"Show me: {seen['show']}"] if seen["show"] else []
+        said += ["Observed:", literal(cut(shown(seen["observed"]))), "Expected:", literal(cut(shown(seen["expected"])))]
+    said += ["Show me:", literal(seen["show"])] if seen["show"] else []
     return {"href": "results.json", "description": "\n\n".join(said)}
+
+
+def literal(text: str) -> str:
+    """What a host said, as a block of code: OSCAL's texts are Markdown, in which it could bring markup and links along."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}" if text.strip() else ""
 
 
 def _risk(run: str, found: Record) -> Record:
@@ -120,7 +127,7 @@ def _risk(run: str, found: Record) -> Record:
             "uuid": named("risk", run, found["control"], found["host"]),
             "title": line(f"{found['control']} {found['title']} ({found['host']})"),
             "description": found["why"],
-            "statement": found["reason"] or found["title"],
+            "statement": literal(found["reason"]) or found["title"],
             "props": [own("severity", found["severity"])]
             + ([own(key, waiver[key]) for key in ("who", "reason", "until")] if waiver else []),
             "status": STATES[found["state"]],

@@ -51,7 +51,7 @@ def _suite(suites: Xml.Element, results: Record, host: str) -> None:
 
 def _of_the_run(results: Record) -> dict[str, str]:
     active = str(results["active"]).lower()
-    return {"profile": results["profile"], "active": active, "attested by": results["attested_by"], **results["verifier"]}
+    return {"profile": results["profile"], "active": active, "attested_by": results["attested_by"], **results["verifier"]}
 
 
 def _case(suite: Xml.Element, result: Record) -> None:

@@ -105,12 +105,17 @@ def _message(result: Record) -> str:
             said.append(f"{seen['what']}: observed {cut(shown(seen['observed']))}; expected {cut(shown(seen['expected']))}")
         if seen["show"]:
             said.append(f"Show me: {seen['show']}")
-    return "\n".join(said)
+    return _without_links("\n".join(said))
+
+
+def _without_links(text: str) -> str:
+    """A message may hold links (SARIF 3.11.6), and what a host says shall be none that somebody clicks on."""
+    return text.replace("](", "] (")
 
 
 def _invocation(results: Record) -> Record:
     """The verification itself. Its faults are no result of a rule, and they fail it all the same."""
-    faults = [{"level": "error", "message": {"text": problem}} for problem in results["problems"]]
+    faults = [{"level": "error", "message": {"text": _without_links(problem)}} for problem in results["problems"]]
     return {
         "executionSuccessful": not faults,
         "startTimeUtc": results["started"],

@@ -1,6 +1,7 @@
 """The forms of the results: each is what its format asks for, whatever a host said, and says what the results say."""
 
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -170,6 +171,35 @@ def test_the_same_failure_keeps_its_fingerprint_and_another_host_has_another(res
     elsewhere = {**results, "results": [{**r, "host": "other"} for r in results["results"]]}
     assert prints(later) == before
     assert len({*before, *prints(elsewhere)}) == 4
+
+
+def test_a_host_brings_no_link_into_sarif_and_no_markup_into_oscal() -> None:
+    run = invented("[update now](https://mallory.example/) ``` <img src=x onerror=alert(1)>")
+    document = evidence.document(run)
+    (told,) = json.loads(sarif.sarif(document))["runs"]
+    messages = [entry["message"]["text"] for entry in (*told["results"], *told["invocations"][0]["toolExecutionNotifications"])]
+    assert [text for text in messages if "](" in text] == []
+    assert [text for text in messages if "mallory.example" not in text] == []
+    texts = [seen["description"] for seen in assessed(document)["observations"]]
+    texts += [part["description"] for seen in assessed(document)["observations"] for part in seen.get("relevant-evidence", ())]
+    for text in texts:
+        outside = re.sub(r"(?ms)^(````)\n.*?^\1$", "", text)
+        assert "mallory" not in outside
+        assert "<img" not in outside
+
+
+def test_several_hosts_are_told_apart_in_each_form(results: dict[str, Any]) -> None:
+    results["results"] += [{**result, "host": "web2"} for result in results["results"]]
+    results["hosts"] += [{**results["hosts"][0], "name": "web2"}]
+    for state in ("pass", "fail", "waived", "not_testable", "not_applicable"):
+        results["summary"][state] *= 2
+    known = a_register(a_control())
+    found = sbom.software(Facts(FACTS))
+    files = formats.files(results, known, "2026-01-01T00:00:00Z", {"casemate": found, "web2": found})
+    assert faults(files) == []
+    assert {"sbom-casemate.cdx.json", "sbom-web2.cdx.json"} <= files.keys()
+    assert len({json.loads(files[f"sbom-{host}.cdx.json"])["serialNumber"] for host in ("casemate", "web2")}) == 2
+    assert len(assessed(results)["local-definitions"]["inventory-items"]) == 2
 
 
 def assessed(results: dict[str, Any]) -> dict[str, Any]:
