@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -234,6 +235,21 @@ def test_a_key_of_ones_own_may_sign(folder: Path, said: Said, tmp_path: Path) ->
     sign_again(folder, bob)
     _, line, _ = said("signer", "--sign-with", bob)
     (tmp_path / "signers").write_text(line)
+    assert "signed by bob@example.test" in said("verify", folder, "--signers", tmp_path / "signers")[1]
+
+
+def test_a_key_with_a_passphrase_signs_through_the_agent(folder: Path, said: Said, tmp_path: Path) -> None:
+    bob = a_key(tmp_path, "bob")
+    (tmp_path / "text").write_text((folder / signing.SUMS).read_text())
+    program = (
+        "import pathlib, sys; from verification import signing; text, key, out = map(pathlib.Path, sys.argv[1:]); "
+        "out.write_text(signing.sign(text.read_text(), signing.chosen_key(key)))"
+    )
+    # Loaded, and then locked with a passphrase on the disk, which nobody is there to type.
+    script = 'ssh-add -q "$2" && ssh-keygen -q -p -N secret-of-bob -f "$2" && exec "$0" -c "$1" "$3" "$2.pub" "$4"'
+    argv: list[str | Path] = ["ssh-agent", "sh", "-c", script, sys.executable, program, bob, tmp_path / "text", folder / signing.SIGNATURE]
+    subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    (tmp_path / "signers").write_text(signing.signer_line(bob.with_suffix(".pub")))
     assert "signed by bob@example.test" in said("verify", folder, "--signers", tmp_path / "signers")[1]
 
 
