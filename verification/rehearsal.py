@@ -36,7 +36,8 @@ class Stage(Session):
         self.hosts = [Host("stage", Connection("stage", ("nowhere.invalid",)), frozenset({"edge", "app", "db"}))]
 
     def read(self, _sections: Collection[str] | None = None) -> None:
-        self.hosts[0].witness = "stage"
+        for host in self.hosts:
+            host.witness = "stage"
 
 
 def a_control(identifier: str = "TST-001", **changed: Any) -> Control:

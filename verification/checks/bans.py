@@ -42,11 +42,6 @@ def others_are_served(address: str) -> bool:
     return True
 
 
-def let_in_again(host: Host, observer: list[str]) -> None:
-    for address in observer:
-        host.sudo(f"casemate-ban {address} --lift; casemate unlock --address {address} >/dev/null || true")
-
-
 @control("BAN-004")
 def test_the_jail_knows_a_failed_sign_in_and_nothing_else(host: Host, see: Witness, expected: Expected) -> None:
     jails = host.inside["jails"]
@@ -81,7 +76,7 @@ def test_a_failed_sign_in_leaves_its_line_with_the_true_address(host: Host, see:
     def attempt(host: Host) -> dict[str, Any]:
         host.do_not_count()
         # Whoever was shut out by a look before this one reaches no page.
-        let_in_again(host, host.seen_from())
+        host.let_in()
         answers = host.look_outside({"sections": ["wrong_sign_ins"], "guesses": 1, "knock": False})["wrong_sign_ins"]["answers"]
         line = host.sudo(f'for try in $(seq 20); do line=$({search}); [ -z "$line" ] || break; sleep 0.5; done; echo "$line"').stdout
         return {"answers": answers, "address": _address([WORDING], line.strip()), "from": host.seen_from()}
@@ -108,16 +103,16 @@ def test_who_guesses_at_the_site_feels_the_ban(host: Host, see: Witness, declare
     def attempt(host: Host) -> dict[str, Any]:
         host.count_again()
         observer = host.seen_from()
-        let_in_again(host, observer)
+        host.let_in()
         try:
             guesses = host.look_outside({"sections": ["wrong_sign_ins"], "guesses": 5, "knock": True})["wrong_sign_ins"]
             seen = {"felt": guesses["shut_out_after"], "open to the banned": _open(host, address), "others": others_are_served(address)}
-            let_in_again(host, observer)
+            host.let_in()
             for banned in observer:
                 host.sudo(f"fail2ban-client set casemate banip {banned}; sleep 1.5")
             seen["open after a ban by command"] = _open(host)
         finally:
-            let_in_again(host, observer)
+            host.let_in()
         return seen | {"shut after the release": _shut(host)}
 
     seen = host.trial("five wrong sign-ins", attempt)
@@ -162,14 +157,14 @@ def test_who_guesses_at_ssh_feels_the_ban(host: Host, see: Witness, declared: Ex
     def attempt(host: Host) -> dict[str, Any]:
         host.count_again()
         observer = host.seen_from()
-        let_in_again(host, observer)
+        host.let_in()
         host.sudo("; ".join(f"nft add element inet casemate admins{6 if ':' in one else 4} {{ {one} }}" for one in observer))
         try:
             guesses = host.look_outside({"sections": ["ssh_guesses"], "guesses": 8})["ssh_guesses"]
             seen = {"refused": guesses["answers"].count("refused"), "felt": guesses["shut_out_after"]}
             return seen | {"open to the banned": _open(host, address), "others": others_are_served(address)}
         finally:
-            let_in_again(host, observer)
+            host.let_in()
             host.sudo("systemctl reload nftables")
 
     seen = host.trial("guesses at SSH", attempt)
@@ -207,7 +202,7 @@ def _sets(rule: dict[str, Any]) -> set[str]:
 def test_one_command_shuts_an_address_out_and_lets_it_in_again(host: Host, see: Witness, declared: Expected) -> None:
     def attempt(host: Host) -> dict[str, Any]:
         observer, seen = host.seen_from(), {}
-        let_in_again(host, observer)
+        host.let_in()
         try:
             for address in observer:
                 host.sudo(f"casemate-ban {address} --for 10m")
@@ -217,7 +212,7 @@ def test_one_command_shuts_an_address_out_and_lets_it_in_again(host: Host, see: 
                 seen[f"after a {verb} of the firewall"] = _open(host)
             others = others_are_served(declared["site_addresses"][0])
         finally:
-            let_in_again(host, observer)
+            host.let_in()
         statuses = {
             wrong: host.connection.run(f"sudo casemate-ban {wrong}").status for wrong in ("nonsense", "203.0.113.0/24", "127.0.0.1")
         }

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from verification import cli, evidence, marks, register
+from verification import catalogue, cli, evidence, marks, register
 from verification.breaking import edit
 from verification.commands import about_controls
 from verification.marks import control, probe
@@ -38,6 +38,7 @@ ENTRY: dict[str, Any] = {
     "sources": ["A source"],
     "mappings": {"nist": ["SC-8"]},
 }
+CLAIMED = 4  # bars between the five cells of a row in docs/controls.md that says how a control is checked and broken
 Change = Callable[[dict[str, Any]], Any]
 FAULTS: dict[str, tuple[Change, int]] = {
     "nothing": (lambda entry: None, 1),
@@ -117,6 +118,38 @@ def a_control_is_called_implemented_before_its_check_stands(repository: Path) ->
 @probe("X-01")
 def an_id_is_used_again(repository: Path) -> None:
     edit(repository / "verification/register.py", "if control.id in register:", "if False:")
+
+
+@control("OPS-030")
+def test_a_control_is_planned_or_implemented_and_a_claim_that_nothing_observes_fails_the_run(repository: Path, see: Witness) -> None:
+    known = register.load(repository / "controls")
+    schema = (repository / "controls" / "schema.json").read_text()
+    see.exactly("states in the register", {c.status for c in known.values()}, {"planned", "implemented"}, show="casemate controls")
+    answers = {word: answer(schema, [{**ENTRY, "status": word}]) for word in ("planned", "implemented", "partly", "done", "")}
+    expected = {word: "accepted" if word in ("planned", "implemented") else "refused" for word in answers}
+    see.exactly("what is said to a state of", answers, expected, show="pytest -q verification/tests/test_register.py")
+    run = rehearse("", controls=a_register(a_control(), a_control("TST-002", status="planned")))
+    results = {result.control: result.state.value for result in run.results}
+    see.exactly("results where nobody checks what is claimed", (results, run.failed), ({"TST-001": "fail"}, True))
+    see.exactly("what is planned, by name", [one.id for one in run.planned], ["TST-002"])
+    page = (repository / "docs" / "controls.md").read_text()
+    claimed = {
+        row.split("**")[1] for row in page.splitlines() if row.startswith("| **") and row.count(" | ") == CLAIMED and "**E-" not in row
+    }
+    built = {one.id for one in known.values() if one.implemented}
+    see.exactly(
+        "claims of docs/controls.md that the register does not make, and the reverse", claimed ^ built, set(), show=catalogue.COMMAND
+    )
+
+
+@probe("OPS-030")
+def the_page_claims_what_a_customer_asked_for(repository: Path) -> None:
+    edit(repository / "docs/controls.md", "| **X-35** ", "| **X-35** it is so | low | `image` | checked | broken |\n| **X-35** ")
+
+
+@probe("OPS-030")
+def a_third_state_is_let_in_for_what_is_nearly_done(repository: Path) -> None:
+    edit(repository / "controls/schema.json", '["planned", "implemented"]', '["planned", "implemented", "partly"]')
 
 
 @control("X-37")

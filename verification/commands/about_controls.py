@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from verification import catalogue, evidence, marks, register
+from verification import catalogue, corrections, evidence, marks, register
+from verification.corrections import Correction
 from verification.marks import Marked
 from verification.register import HOUSE, Control, Register
 from verification.terminal import coloured, short, wrapped
@@ -21,7 +22,7 @@ def controls(options: argparse.Namespace) -> int:
     """Lists what was asked for, with the figures at the end."""
     known, marked = register.load(), marks.load()
     if options.markdown:
-        print(catalogue.page(known, marked), end="")
+        print(catalogue.page(known, marked, corrections.load(known)), end="")
         return 0
     chosen = list(_chosen(known, options))
     if options.json:
@@ -86,13 +87,16 @@ def _record(control: Control, marked: Marked) -> dict[str, Any]:
 
 def explain(options: argparse.Namespace) -> int:
     """One control whole."""
-    control = register.find(register.load(), options.id)
-    for line in explained(control, marks.load(), evidence.previous(options.evidence)):
+    known = register.load()
+    control = register.find(known, options.id)
+    mended = corrections.of(control, corrections.load(known))
+    for line in explained(control, marks.load(), evidence.previous(options.evidence), mended):
         print(line)
     return 0
 
 
-def explained(control: Control, marked: Marked, latest: dict[str, Any] | None) -> Iterable[str]:
+def explained(control: Control, marked: Marked, latest: dict[str, Any] | None, mended: Iterable[Correction] = ()) -> Iterable[str]:
+    """Everything that is known of a control, in lines; `latest` is the last results.json, `mended` the errors of sources behind it."""
     yield f"{control.id}  {control.title}"
     yield f"    {control.severity}, {control.status}, profile {control.profile}, applies to {control.applies_to}"
     names = {"asvs": "ASVS 5.0", "nist": "NIST 800-53r5", "cis": "CIS"}
@@ -107,6 +111,9 @@ def explained(control: Control, marked: Marked, latest: dict[str, Any] | None) -
     for name, text in texts.items():
         if text:
             yield from wrapped(name, " ".join(text.split()), lines=None)
+    for error in mended:
+        told = f"{error.says} {error.right} Here: {error.instead} ({corrections.SPOKEN[error.status]})"
+        yield from wrapped(error.id, told, lines=None)
     if not control.implemented:
         yield from wrapped("planned", "nothing is claimed of it yet, and no check looks at it", lines=None)
         return

@@ -102,6 +102,25 @@ def test_a_look_that_saw_another_checkout_is_refused() -> None:
             copy.look("BLD-009")
 
 
+def test_what_says_nothing_is_refused_in_a_sentence() -> None:
+    with a_copy() as copy:
+        (copy.root / "verification" / "looking.py").write_text("")
+        with pytest.raises(CannotRun, match="said nothing that can be read"):
+            copy.look("BLD-009")
+
+
+def test_every_probe_of_the_repository_finds_what_it_breaks() -> None:
+    """Whether that turns the check red, `casemate probe` shows: here it is seen early that a text has changed under a probe."""
+    controls = register.load()
+    with a_copy() as copy:
+        whole = {copy.root / name: (ROOT / name).read_bytes() for name in copies.checkout(ROOT)}
+        for probe in [probe for found in marks.load().probes.values() for probe in found if controls[probe.control].of_the_repository]:
+            probe.function(copy.root)
+            broken = [path for path, content in whole.items() if path.read_bytes() != content]
+            assert len(broken) == 1, f"{probe.control} {probe.sentence}"
+            broken[0].write_bytes(whole[broken[0]])
+
+
 def test_no_check_is_no_pass() -> None:
     with a_copy() as copy:
         assert copy.look("X-99").state is State.FAIL

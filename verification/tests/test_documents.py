@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from verification import catalogue, marks, register
+from verification import catalogue, corrections, marks, register
 from verification.inventory import ROOT
 
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
@@ -27,7 +27,7 @@ def test_a_page_links_to_files_that_exist(page: Path) -> None:
 
 
 def test_the_page_of_the_controls_says_what_the_register_says() -> None:
-    page = catalogue.page(register.load(), marks.load())
+    page = catalogue.page(register.load(), marks.load(), corrections.load(register.load()))
     assert (ROOT / "docs" / "controls.md").read_text() == page, f"make it anew: {catalogue.COMMAND}"
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from verification import evidence, formats, report
+from verification import evidence, formats, marks, register, report
 from verification.formats import sbom
 from verification.formats.soundness import faults
 from verification.formats.specimen import invented
 from verification.host import Facts
 from verification.inventory import ROOT
-from verification.runner import Run
-from verification.tests.conftest import a_control, a_register
+from verification.runner import Run, verify
+from verification.tests.conftest import Stage, a_control, a_register, an_inventory
 from verification.words import Observation, State
 
 Play = Callable[..., Run]
@@ -74,6 +74,30 @@ def test_the_results_keep_to_their_schema(play: Play) -> None:
         "planned": 0,
         "score": 0.5,
     }
+
+
+def test_what_this_repository_shows_is_green_and_fit_for_the_evidence() -> None:
+    known, stage = register.load(), Stage(an_inventory())
+    stage.hosts.clear()
+    here = frozenset(control.id for control in known.values() if control.implemented and control.of_the_repository)
+    marks.load()
+    run = verify(stage, only=here, controls=known)
+    assert {result.control: (result.host, result.state, result.reason) for result in run.results} == dict.fromkeys(
+        here, ("repo", "pass", "")
+    )
+    schema = json.loads((ROOT / "verification" / "results.schema.json").read_text())
+    document = json.loads(json.dumps(results(run)))
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert evidence.REMOVED not in json.dumps(document), "nothing in it looks like a secret"
+    assert "X-05" in report.html(document)
+
+
+def test_why_a_control_has_no_probe_stands_in_the_results_and_in_the_report(play: Play) -> None:
+    reason = "Nothing that runs can take this away."
+    document = results(play(CHECKS, controls={**CONTROLS, **a_register(a_control("TST-002", without_probe=reason))}))
+    assert document["without_probe"] == ["TST-001", "TST-002", "TST-003"]
+    assert document["why_without_probe"] == {"TST-002": reason}
+    assert f"Without one: TST-001, TST-002 ({reason}), TST-003." in report.html(document)
 
 
 def test_the_report_shows_the_failure_first_with_how_to_see_and_mend_it(play: Play) -> None:
