@@ -1,4 +1,4 @@
-"""casemate verify | explain | controls | probe | doubt"""
+"""casemate verify | evidence | explain | controls | probe | doubt"""
 
 import argparse
 import importlib
@@ -42,7 +42,20 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--active", action="store_true", help="also checks that log in or write, on disposable hosts")
     verify.add_argument("--only", metavar="ID", action="append", help="only this control (may be repeated)")
     _add_evidence(verify)
+    _add_key(verify)
     verify.set_defaults(command=("about_hosts", "verify"))
+
+    evidence = commands.add_parser("evidence", help="is a folder of evidence as it was signed?").add_subparsers(
+        required=True, metavar="WHAT"
+    )
+    check = evidence.add_parser("verify", help="which files are as signed, by whom, when; status 2 where one is not")
+    check.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="evidence/latest, where none is named")
+    check.add_argument("--signers", type=Path, metavar="FILE", help="allowed signers of ssh-keygen; else this controller's key alone")
+    _add_evidence(check)
+    check.set_defaults(command=("about_evidence", "verify"))
+    signer = evidence.add_parser("signer", help="the public half of the key that signs here, as a line of allowed signers")
+    _add_key(signer)
+    signer.set_defaults(command=("about_evidence", "signer"))
 
     explain = commands.add_parser("explain", help="one control whole: requirement, check, probe, last results")
     explain.add_argument("id", metavar="ID", help="as in the register: WEB-003")
@@ -90,6 +103,10 @@ def _add_inventory(parser: argparse.ArgumentParser) -> None:
 
 def _add_evidence(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--evidence", type=Path, default=HOUSE / "evidence", metavar="DIR")
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sign-with", type=Path, metavar="KEY", help="an SSH key; else ~/.config/casemate/evidence_key, made once")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""evidence/<UTC time>/: results.json and report.html, readable by their owner only, with no secret in them."""
+"""evidence/<UTC time>/: the results and their forms, readable by their owner only, with no secret in them."""
 
 import json
 import os
@@ -12,24 +12,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verification.inventory import ROOT
-from verification.register import Control
+from verification.register import CONTROLS, Control
+from verification.text import visible
 from verification.witness import plain
 from verification.words import FROM_BEST_TO_WORST, Observation, Result, State
 
 if TYPE_CHECKING:  # it brings pytest along, which those who only read evidence can do without
     from verification.runner import Run
 
-SCHEMA_VERSION = "1.2"  # the same number before the dot: older results can still be compared with
+SCHEMA_VERSION = "1.3"  # the same number before the dot: older results can still be compared with
 CONTROLLER = "the controller"
 REMOVED = "[removed: it looks like a secret]"
 # What never belongs into evidence, whatever a check observed: the last line of defence, not the first.
 SECRETS = (
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----.*?(-----END [A-Z ]*PRIVATE KEY( BLOCK)?-----|\Z)", re.DOTALL),
     re.compile(r"\$?(argon2(id|i|d)\$v=\d+\$[^$\s]+)\$[A-Za-z0-9+/=]{8,}\$?[A-Za-z0-9+/=]*"),
     re.compile(r"(pbkdf2_sha\d+|scrypt|bcrypt_sha256)\$[^\s\"']{20,}"),
+    re.compile(r"\$(y|gy|7|2[abxy]|5|6|1)\$[^\s:\"']{8,}"),  # crypt(5), as /etc/shadow has it
     re.compile(r"\*[0-9A-F]{40}\b"),  # MariaDB's mysql_native_password
+    re.compile(r"(?i)\bidentified by (password )?'[^']+'"),
     re.compile(r"\bgAAAA[A-Za-z0-9_-]{20,}"),
     re.compile(r"(?i)\b(csrfmiddlewaretoken|csrftoken|sessionid|password|passwd|secret|token)(\"? ?value=\"|=|: ?)[^\s\"'<>;&]{12,}"),
+    re.compile(r"(?i)\b(password|passwd|secret|token)[\"']?(=| ?[:=] ?[\"'])(?!\[removed)[^\s\"'<>;&,)]{4,}"),
+    re.compile(r"(?i)\bauthorization: ?\w+ [^\s\"']{8,}"),
+    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),  # JWT (RFC 7519): base64url of {"
     re.compile(
         r"(?<![A-Za-z0-9_/+.=-])(?=[A-Za-z0-9_+/-]*[0-9])(?=[A-Za-z0-9_+/-]*[A-Z])[A-Za-z0-9_+/-]{43,88}={0,2}(?![A-Za-z0-9_/+=.-])"
     ),
@@ -37,11 +43,12 @@ SECRETS = (
 
 
 def redact(value: Any) -> Any:
-    """A value without anything that looks like a secret, at any depth."""
+    """A value without anything that looks like a secret, at any depth, and with characters that are shown and not obeyed."""
     if isinstance(value, str):
         for pattern in SECRETS:
             value = pattern.sub(REMOVED, value)
-        return value
+        # Afterwards: a name in place of a NUL would be a letter before the word that a pattern looks for.
+        return visible(value)
     if isinstance(value, dict):
         return {redact(key): redact(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -105,6 +112,7 @@ def _planned(control: Control) -> dict[str, Any]:
         "area": control.area,
         "severity": control.severity,
         "implemented_by": list(control.implemented_by),
+        "mappings": control.mappings,
     }
 
 
@@ -113,6 +121,7 @@ def _result(run: "Run", result: Result, before: dict[tuple[str, str], str]) -> d
     return {
         "control": control.id,
         "title": control.title,
+        "statement": control.statement,
         "why": control.why,
         "area": control.area,
         "severity": control.severity,
@@ -159,6 +168,12 @@ def _versions() -> dict[str, str]:
     return {"commit": commit(), "python": platform.python_version(), "pytest": version("pytest")}
 
 
+def register_changed() -> str:
+    """When the register last did: its last commit, or the newest of its files where there is no history (a tarball)."""
+    newest = max(path.stat().st_mtime for path in CONTROLS.glob("*.yml"))
+    return _git("log", "-1", "--format=%cI", "--", "controls") or _utc(datetime.fromtimestamp(newest, UTC))
+
+
 def _utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -177,7 +192,7 @@ def write(folder: Path, files: dict[str, str], moment: datetime, *, latest: bool
     place = folder / moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     place.mkdir(parents=True, mode=0o755)
     for name, text in files.items():
-        (place / name).write_text(text)
+        (place / name).write_bytes(text.encode())
         (place / name).chmod(0o600)
     if latest:
         link = folder / "latest"

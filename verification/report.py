@@ -8,10 +8,13 @@ from typing import Any
 
 import jinja2
 
+from verification.text import cut
 from verification.words import AREAS, SEVERITIES, SPOKEN, percent
 
 TEMPLATE = Path(__file__).parent / "report.html.j2"
 LONG = 14  # lines of a value: beyond, those that are as expected are counted instead of shown
+MOST = 200  # lines that differ
+WIDE = 50_000  # characters of one text
 Record = dict[str, Any]
 Line = tuple[str, bool]
 
@@ -106,11 +109,16 @@ def compared(value: Any, other: Any) -> list[Line]:
     elif isinstance(value, dict) and isinstance(other, dict):
         found = [(f"{key}: {_text(item)}", key not in other or other[key] != item) for key, item in value.items()]
     else:
-        return [(line, False) for line in shown(value).splitlines()] or [("nothing", False)]
+        return _bounded([(line, False) for line in cut(shown(value), WIDE).splitlines()]) or [("nothing", False)]
     same = sum(not differs for _, differs in found)
     if len(found) > LONG and same > 2:
         found = [line for line in found if line[1]] + [(f"… and {same} that are as expected", False)]
-    return found or [("nothing", False)]
+    return _bounded(found) or [("nothing", False)]
+
+
+def _bounded(found: list[Line]) -> list[Line]:
+    """A host that says a million lines does not get a page of a million lines."""
+    return found if len(found) <= MOST else [*found[:MOST], (f"… and {len(found) - MOST} more in results.json", False)]
 
 
 def shown(value: Any) -> str:

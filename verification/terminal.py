@@ -22,7 +22,7 @@ SHOWN = 3  # observations of one control; the report has all
 def lines(run: "Run") -> Iterable[str]:
     """The whole of it, line by line."""
     for problem in run.problems:
-        yield coloured(State.FAIL, "problem  ") + problem
+        yield coloured(State.FAIL, "problem  ") + str(evidence.redact(problem))
     for state in (State.FAIL, State.WAIVED, State.NOT_TESTABLE):
         for result in run.results:
             if result.state is state and not (state is State.NOT_TESTABLE and result.reason == ACTIVE_IS_OFF):

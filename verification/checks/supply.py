@@ -10,7 +10,7 @@ from verification.witness import Witness
 
 # name==version, perhaps for some platforms, and nothing but SHA-256 after it: pip takes whichever hash of an entry fits.
 PINNED = re.compile(r"[\w.\[\],-]+==[\w.+!-]+(?: *;[^\\\n]+)?(?:\s*\\\n\s+--hash=sha256:[0-9a-f]{64})+")
-LOCKS = ("requirements/controller.txt", "app/requirements/runtime.txt", "app/requirements/dev.txt")
+LOCKS = ("requirements/controller.txt", "app/requirements/runtime.txt", "app/requirements/dev.txt", "requirements/oscal.txt")
 
 
 @control("BLD-009")

@@ -1,15 +1,17 @@
 """casemate verify | probe | doubt: what looks at hosts, or breaks them."""
 
 import argparse
-import json
+import re
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
-from verification import evidence, inventory, marks, register, report, terminal
+from verification import evidence, formats, inventory, marks, register, signing, terminal
 from verification.batches import choose, sample
 from verification.copies import probe_copies
 from verification.doubt import doubts
+from verification.formats import sbom
 from verification.journal import Journal
 from verification.probing import run_probes
 from verification.runner import REPOSITORY
@@ -22,18 +24,38 @@ def verify(options: argparse.Namespace) -> int:
     controls = register.load()
     only = frozenset(register.find(controls, name).id for name in options.only) if options.only else None
     found = inventory.read(options.inventory, tuple(options.extra), options.limit)
+    key = signing.chosen_key(options.sign_with)
     with Session(found) as session:
         _note(f"reading {', '.join(host.name for host in session.hosts)}, seen also from {session.observer.name}")
         run = run_checks(session, active=options.active, only=only, progress=_progress, controls=controls)
         _note("")
-    before = evidence.previous(options.evidence)
-    document = evidence.document(run, before)
-    files = {"results.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n", "report.html": report.html(document)}
+        software = {host.name: sbom.software(host.inside) for host in session.hosts}
+    results = evidence.document(run, evidence.previous(options.evidence))
+    files = formats.files(results, controls, evidence.register_changed(), software)
+    unsigned = _signed(files, key)
     place = evidence.write(options.evidence, files, run.started, latest=only is None)
     for line in terminal.lines(run):
         print(line)
-    print(f"evidence: {_short(place)}/report.html and results.json")
+    print(f"evidence: {_short(place)}/ {_listed(files)}")
+    if unsigned:
+        raise unsigned
     return 1 if run.failed else 0
+
+
+def _listed(files: Collection[str]) -> str:
+    """The files in a line: those of one kind by their pattern, and whether they are signed."""
+    names = dict.fromkeys(re.sub(r"^(oscal|sbom)-.*", r"\1-*.json", name) for name in files if not name.startswith(signing.SUMS))
+    return f"{', '.join(names)}; {'signed' if signing.SIGNATURE in files else 'NOT signed'}"
+
+
+def _signed(files: dict[str, str], key: Path) -> CannotRun | None:
+    """Adds the sums and their signature. A key that fails is told after what was found, which is not lost for it."""
+    files[signing.SUMS] = signing.sums(files)
+    try:
+        files[signing.SIGNATURE] = signing.sign(files[signing.SUMS], key)
+    except CannotRun as error:
+        return error
+    return None
 
 
 def probe(options: argparse.Namespace) -> int:

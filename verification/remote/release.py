@@ -36,12 +36,15 @@ def release(_parameters: Parameters) -> dict[str, Any]:
     current = CURRENT.resolve(strict=True)
     manifest = json.loads((current / "manifest.json").read_text())
     altered = [*_altered_static(current, manifest["files"]), *_altered_packages(current / "venv")]
+    bom = json.loads((current / "sbom.cdx.json").read_text())
+    application = bom["metadata"]["component"]
     return {
         "version": manifest["version"],
+        "name": _package(application["name"], application["version"]),
         "folder": current.name,
         "altered": sorted(altered),
         "packages": sorted(_package(d.name, d.version) for d in importlib.metadata.distributions(path=[str(_site(current / "venv"))])),
-        "named": sorted(_named(json.loads((current / "sbom.cdx.json").read_text()))),
+        "named": sorted(_named(bom)),
     }
 
 

@@ -17,6 +17,8 @@ from verification.remote.sections import OWN_UNITS, Parameters, output, section
 HIDDEN = {"owner": "hidden", "group": "hidden", "mode": "hidden"}
 PACKAGES = ("nginx", "mariadb-server", "openssh-server", "nftables", "openssl", "systemd", "python3", "linux-image-amd64")
 
+MANY = 10_000  # packages: Debian has 70,000, a host that serves one application less than 500
+
 
 @section
 def versions(_parameters: Parameters) -> dict[str, str]:
@@ -25,6 +27,18 @@ def versions(_parameters: Parameters) -> dict[str, str]:
     found = {line.split()[0]: line.split()[1] for line in shown.splitlines() if line.split()[2:3] == ["ii"]}
     debian = Path("/etc/debian_version").read_text().strip()
     return {"debian": debian, "kernel": os.uname().release, **found}
+
+
+@section
+def debian_packages(_parameters: Parameters) -> list[dict[str, str]]:
+    """Every package that is installed, with its source, by which Debian's advisories name it. Bounded: a Debian has some hundred."""
+    fields = {"name": "Package", "version": "Version", "architecture": "Architecture", "source": "source:Package"}
+    pattern = "${db:Status-Abbrev}\\t" + "\\t".join(f"${{{field}}}" for field in fields.values()) + "\\n"
+    lines = [line.split("\t") for line in output("dpkg-query", "-W", "-f", pattern).splitlines()]
+    found = [dict(zip(fields, values, strict=True)) for state, *values in lines if state[1:2] == "i"]
+    if len(found) > MANY:
+        raise RuntimeError(f"{len(found)} packages are more than the {MANY} that are read")
+    return found
 
 
 @section
