@@ -12,7 +12,7 @@ from typing import Any
 
 from verification import register
 from verification.batches import Batch, batches
-from verification.host import DISPOSABLE, Host
+from verification.host import DISPOSABLE, Host, NotObserved
 from verification.inventory import Inventory
 from verification.marks import Probe
 from verification.mending import converge, ended_like_ctrl_c, not_interrupted
@@ -109,11 +109,8 @@ class Campaign:
     def converge(self, tags: list[str]) -> tuple[list[str], str]:
         started = time.monotonic()
         changed, words = converge(self.session.inventory, self.host.name, tags)
-        with suppress(CannotRun):  # then the next look says what is wrong
-            # A fail2ban that was restarted reads the last hour again, and with it what the observer guessed while nothing was counted.
-            self.host.do_not_count()
-            self.host.sudo("sleep 3")
-            self.host.let_in()
+        with suppress(CannotRun, NotObserved):  # then the next look says what is wrong
+            self.host.let_back_in()
         named = ", ".join(tags) or "everything"
         self.say(f"  converge of {named}: changed={len(changed)} in {time.monotonic() - started:.0f} s")
         if words:

@@ -63,6 +63,7 @@ def campaign(
 
     monkeypatch.setattr(probing, "verify", verify)
     monkeypatch.setattr(probing, "converge", lambda *_: (["nginx : Write the configuration"] * next(converges, 0), failure))
+    monkeypatch.setattr(Host, "let_back_in", lambda _host: said.append("the observer is let in"))
     stage = Stage(an_inventory())
     controls = a_register(*(a_control(probe.control) for probe in probes))
     return Campaign(stage, controls, stage.hosts[0], said.append), said
@@ -159,3 +160,10 @@ def test_nothing_interrupts_the_mending(monkeypatch: pytest.MonkeyPatch) -> None
     with not_interrupted():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.raise_signal(number)
+
+
+def test_who_looks_from_outside_is_let_in_after_each_mending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a restarted fail2ban reads again would shut the verifier out, and all that is seen from outside would stay red."""
+    played, said = campaign(monkeypatch, [{}, {}, {"TST-001": SEEN}, {}], [1, 0])
+    played.run(batches([a_probe("TST-001", "nginx")]))
+    assert said.count("the observer is let in") == sum("converge of" in line for line in said) == 2
