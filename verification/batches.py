@@ -1,7 +1,7 @@
 """Which probes run, and together with which others: by name, all of them, or a sample that another day continues."""
 
 import random
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from graphlib import CycleError, TopologicalSorter
@@ -13,7 +13,7 @@ from verification.words import CannotRun
 # In each sample, so that every role mends something: HOST-005 and X-09 need many of them.
 CORE = (
     *("VAULT-003", "TLS-001", "HOST-002", "HOST-001", "DB-003", "APP-009", "WEB-003"),
-    *("HOST-005", "X-09", "BAN-004", "LOG-008", "X-41", "X-06"),
+    *("HOST-005", "X-09", "BAN-004", "LOG-008", "X-41", "X-06", "X-05"),
 )
 
 
@@ -85,10 +85,9 @@ def choose(controls: Register, probes: dict[str, list[Probe]], wanted: frozenset
     ]
 
 
-def sample(probes: dict[str, list[Probe]], always: Collection[str], size: int, today: date) -> frozenset[str]:
-    """The core, `always`, and `size` others: which ones, the day says, and no other comes twice before each came once."""
-    core = frozenset({*CORE, *always})
-    others = sorted(identifier for identifier, found in probes.items() if found and identifier not in core)
+def sample(probes: dict[str, list[Probe]], size: int, today: date) -> frozenset[str]:
+    """The core, and `size` others: which ones, the day says, and no other comes twice before each came once."""
+    others = sorted(identifier for identifier, found in probes.items() if found and identifier not in CORE)
     random.Random(0).shuffle(others)  # noqa: S311 (the same order each day, with the areas mixed)
     start = today.toordinal() * size
-    return core | {others[(start + step) % len(others)] for step in range(min(size, len(others)))}
+    return frozenset(CORE) | {others[(start + step) % len(others)] for step in range(min(size, len(others)))}

@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("id", nargs="*", default=[], metavar="ID", help="the controls to probe; all that have a probe where none is named")
     which.add_argument("--all", action="store_true", help="every probe")
     which.add_argument(
-        "--sample", type=int, nargs="?", const=4, metavar="N", help="one of each role, the repository's, and N others (4) by the day"
+        "--sample", type=int, nargs="?", const=4, metavar="N", help="one of each role, one of the repository, and N others (4) by the day"
     )
     which.add_argument("--resume", action="store_true", help="what a campaign on this host that was stopped had still to prove")
     _add_inventory(probe)

@@ -64,7 +64,7 @@ def probe(options: argparse.Namespace) -> int:
     here = {identifier for identifier in probes if identifier in controls and controls[identifier].of_the_repository}
     wanted = frozenset(register.find(controls, name).id for name in options.id)
     if options.sample is not None:
-        wanted = sample(probes, here, max(options.sample, 0), started.date())
+        wanted = sample(probes, max(options.sample, 0), started.date())
         print(f"sample of {started.date()}: {', '.join(sorted(wanted))}")
     journal = Journal(options.evidence, options.host or REPOSITORY, started, sorted(wanted))
     if options.resume:
