@@ -90,6 +90,7 @@ def verify(
     known = register.load() if controls is None else controls
     run = Run(session.inventory, known, active, datetime.now(UTC), set_aside=set_aside(known, session.inventory, session.expected))
     session.read(sections)
+    run.problems += session.problems
     plugin = Plugin(session, run, only, progress)
     # confcutdir: else pytest lists the folders above as well. unraisableexception would collect garbage for longer than some checks take.
     arguments = [str(folder), "--rootdir", str(folder), "--confcutdir", str(folder), "-c", str(CHECKS / "pytest.ini")]

@@ -26,6 +26,7 @@ class Session:
     hosts: list[Host] = field(init=False)
     observer: Observer = field(init=False)
     expected: dict[str, Any] = field(init=False)
+    problems: list[str] = field(default_factory=list, init=False)  # what is wrong with the inventory, and ends no verification
 
     def __post_init__(self) -> None:
         without = [tier for tier in TIERS if not any(tier in address.tiers for address in self.inventory.hosts)]
@@ -84,10 +85,19 @@ class Session:
             "page": self.expected["site"]["page"],
             "address": addresses[0],
             "addresses": addresses,
-            "ca": self.inventory.trust_anchor,
+            "ca": self._trust_anchor(),
             "listening_ports": [],
             "marks": self.expected["read_inside"]["marks"],
         }
+
+
+    def _trust_anchor(self) -> str | None:
+        """None where it is not there, as on a host that was never converged: then everything else is still to be seen."""
+        try:
+            return self.inventory.trust_anchor
+        except CannotRun as error:
+            self.problems = sorted({*self.problems, str(error)})
+            return None
 
 
 def _parts(sections: Collection[str] | None) -> frozenset[str]:
