@@ -18,8 +18,8 @@ from verification.words import CannotRun
 NO_SUDO = "/etc/sudoers.d/zz-without-sudo"
 # Every file that a verification might leave behind or alter: all disks of the host, but what a host writes by itself.
 TREE = r"""
-sudo find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /var/log -o -path /var/lib/mysql -o -path /var/lib/fail2ban \) -prune \
-  -o -type f -printf '%p %m %u %g %s %T@\n' | sort
+sudo find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /var/log \
+  -o -path /var/lib/mysql -o -path /var/lib/fail2ban \) -prune -o -type f -printf '%p %m %u %g %s %T@\n' | sort
 """
 ROWS = r"""
 for table in $(sudo mariadb -NBe "SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables
