@@ -12,6 +12,7 @@ from verification.batches import sample
 from verification.doubt import doubts
 from verification.probing import run_probes
 from verification.runner import verify as run_checks
+from verification.second.command import SecondWitness
 from verification.session import Session
 
 
@@ -19,17 +20,24 @@ def verify(options: argparse.Namespace) -> int:
     controls = register.load()
     only = frozenset(register.find(controls, name).id for name in options.only) if options.only else None
     found = inventory.read(options.inventory, tuple(options.extra), options.limit)
+    other = SecondWitness(found, controls, _note) if options.second_witness else None
     with Session(found) as session:
         _note(f"reading {', '.join(host.name for host in session.hosts)}, seen also from {session.observer.name}")
         run = run_checks(session, active=options.active, only=only, progress=_progress, controls=controls)
         _note("")
+        if other:
+            other.hear(session.hosts, run)
     before = evidence.previous(options.evidence)
     document = evidence.document(run, before)
+    if other and other.said:
+        document["second_witness"] = evidence.redact(other.said)
     files = {"results.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n", "report.html": report.html(document)}
     place = evidence.write(options.evidence, files, run.started, latest=only is None)
-    for line in terminal.lines(run):
+    for line in [*terminal.lines(run), *(other.lines() if other else ())]:
         print(line)
     print(f"evidence: {_short(place)}/report.html and results.json")
+    if other:
+        other.answer_for()
     return 1 if run.failed else 0
 
 
