@@ -29,10 +29,8 @@ class SecondWitness:
         self.sent = hearing.fetch(self.note)
 
     def hear(self, hosts: list[Host], run: Run) -> None:
-        ours = {(control.id, ""): "not run" if control.implemented else "planned" for control in self.register.values()}
-        ours |= {(result.control, result.host): result.state.value for result in run.results}
         try:
-            self.said = hearing.hear(hosts, self.sent, self.known, ours, self.note)
+            self.said = hearing.hear(hosts, self.sent, self.known, disagreement.ours(self.register, run.results), self.note)
         except CannotRun as error:
             self.missing = error
 

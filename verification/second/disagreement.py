@@ -9,8 +9,8 @@ import yaml
 
 from verification.expectations import EXPECTED
 from verification.register import Register
-from verification.second.testimony import Finding, Testimony
-from verification.words import CannotRun
+from verification.second.statement import Finding, Statement
+from verification.words import CannotRun, Result
 
 NOTES = EXPECTED / "second_witness.yml"
 HOLDS_NOT = ("fail", "waived")
@@ -56,19 +56,25 @@ def notes(profile: str, register: Register, path: Path = NOTES) -> list[Note]:
     return [note for note in found if not note.profiles or profile in note.profiles]
 
 
-def disagreements(host: str, testimonies: Iterable[Testimony], known: list[Note], ours: Ours) -> list[dict[str, Any]]:
+def ours(register: Register, results: Iterable[Result]) -> Ours:
+    """The state of each control and host; at the host without a name, why a control has none."""
+    unseen = {(control.id, ""): "not run" if control.implemented else "planned" for control in register.values()}
+    return unseen | {(result.control, result.host): result.state.value for result in results}
+
+
+def disagreements(host: str, statements: Iterable[Statement], known: list[Note], said_by_us: Ours) -> list[dict[str, Any]]:
     """One entry for each thing that is found wanting, by whom, with what we say to it. What nobody has explained stands first."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for testimony in testimonies:
-        for finding in testimony.findings:
-            entry = found.setdefault((finding.rule, finding.title), _entry(finding, host, known, ours))
-            entry["said_by"].append(testimony.witness)
+    for statement in statements:
+        for finding in statement.findings:
+            entry = found.setdefault((finding.rule, finding.title), _entry(finding, host, known, said_by_us))
+            entry["said_by"].append(statement.witness)
     return sorted(found.values(), key=lambda entry: (ORDER.index(entry["state"]), entry["rule"], entry["title"]))
 
 
-def _entry(finding: Finding, host: str, known: list[Note], ours: Ours) -> dict[str, Any]:
+def _entry(finding: Finding, host: str, known: list[Note], said_by_us: Ours) -> dict[str, Any]:
     note = next((note for note in known if note.speaks_of(finding)), None)
-    controls = {control: _state(ours, control, host) for control in (note.controls if note else ())}
+    controls = {control: _state(said_by_us, control, host) for control in (note.controls if note else ())}
     if note is None:
         state = "unexplained"
     elif any(said in HOLDS_NOT for said in controls.values()):
@@ -88,14 +94,14 @@ def _entry(finding: Finding, host: str, known: list[Note], ours: Ours) -> dict[s
     }
 
 
-def _state(ours: Ours, control: str, host: str) -> str:
+def _state(said_by_us: Ours, control: str, host: str) -> str:
     """On this host, else in the repository, else why there is none: planned, or not run this time."""
-    return next(ours[control, place] for place in (host, "repo", "") if (control, place) in ours)
+    return next(said_by_us[control, place] for place in (host, "repo", "") if (control, place) in said_by_us)
 
 
-def stale(said: list[Testimony], known: list[Note]) -> list[str]:
+def stale(said: list[Statement], known: list[Note]) -> list[str]:
     """Rules that are explained although every witness who judged them finds that they hold."""
-    findings = [finding for testimony in said for finding in testimony.findings]
-    judged = frozenset(finding.rule for finding in findings).union(*(testimony.held for testimony in said))
+    findings = [finding for statement in said for finding in statement.findings]
+    judged = frozenset(finding.rule for finding in findings).union(*(statement.held for statement in said))
     named = [rule for note in known for rule in note.rules]
     return sorted(rule for rule in named if rule.split()[0] in judged and not any(_same(rule, finding) for finding in findings))

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from verification.host import Host
 from verification.second import archive, disagreement, lynis, openscap, payload
-from verification.second.testimony import Testimony
+from verification.second.statement import Statement
 from verification.words import CannotRun
 
 UNIT = "casemate-second-witness"
@@ -41,12 +41,12 @@ def hear(hosts: list[Host], sent: bytes, known: list[disagreement.Note], ours: d
         "versions": versions,
         "skipped": payload.SKIPPED,
         "stale": disagreement.stale([one for said, _ in heard for one in said], known),
-        "hosts": [_host(host.name, said, facts, known, ours) for host, (said, facts) in zip(hosts, heard, strict=True)],
+        "hosts": [described(host.name, said, facts, known, ours) for host, (said, facts) in zip(hosts, heard, strict=True)],
     }
 
 
-def _host(
-    name: str, said: list[Testimony], facts: dict[str, Any], known: list[disagreement.Note], ours: disagreement.Ours
+def described(
+    name: str, said: list[Statement], facts: dict[str, Any], known: list[disagreement.Note], ours: disagreement.Ours
 ) -> dict[str, Any]:
     found = disagreement.disagreements(name, said, known, ours)
     return {
@@ -59,7 +59,7 @@ def _host(
     }
 
 
-def _hear_one(host: Host, sent: bytes, note: Note) -> tuple[list[Testimony], dict[str, Any]]:
+def _hear_one(host: Host, sent: bytes, note: Note) -> tuple[list[Statement], dict[str, Any]]:
     files = unpacked(host.name, _answer(host, sent, note))
     try:
         facts = json.loads(files["facts.json"])

@@ -3,13 +3,13 @@
 import re
 from collections import defaultdict
 
-from verification.second.testimony import Finding, Testimony
+from verification.second.statement import Finding, Statement
 from verification.words import CannotRun
 
 ITSELF = "LYNIS"  # what it says of its own age
 
 
-def read(text: str) -> Testimony:
+def read(text: str) -> Statement:
     """Warnings and suggestions, one finding each; where a suggestion stands for several values (sysctl), one a value.
 
     Raises CannotRun where the report has no end, as one of a run that was broken off.
@@ -18,7 +18,7 @@ def read(text: str) -> Testimony:
     for line in text.splitlines():
         name, _, value = line.partition("=")
         values[name].append(value)
-    if not values["hardening_index"] or not values["tests_executed"]:
+    if not values["hardening_index"] or values["finish"] != ["true"]:
         raise CannotRun("the report of lynis has no end")
     executed, skipped = (frozenset(filter(None, "".join(values[name]).split("|"))) for name in ("tests_executed", "tests_skipped"))
     details = _details(values["details[]"])
@@ -30,7 +30,7 @@ def read(text: str) -> Testimony:
         "suggestion": sum(not line.startswith(f"{ITSELF}|") for line in values["suggestion[]"]),
     }
     held = executed - {finding.rule for finding in findings}
-    return Testimony("lynis", counts, findings, frozenset(held), int(values["hardening_index"][0]))
+    return Statement("lynis", counts, findings, frozenset(held), int(values["hardening_index"][0]))
 
 
 def _details(lines: list[str]) -> dict[str, list[str]]:

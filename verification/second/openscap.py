@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET
 from collections import Counter
 
-from verification.second.testimony import Finding, Testimony
+from verification.second.statement import Finding, Statement
 from verification.words import CannotRun
 
 XCCDF = "{http://checklists.nist.gov/xccdf/1.2}"
@@ -15,8 +15,8 @@ WANTING = ("fail", "error", "unknown")
 SEVERITIES = {"unknown": "unrated", "info": "unrated"}
 
 
-def read(name: str, text: bytes) -> Testimony:
-    """The testimony of one profile. Raises CannotRun where the text is no result of it."""
+def read(name: str, text: bytes) -> Statement:
+    """The statement of one profile. Raises CannotRun where the text is no result of it."""
     try:
         root = ET.fromstring(text)  # noqa: S314 (expat bounds what entities expand to; the size was bounded when it came)
     except ET.ParseError as error:
@@ -30,13 +30,13 @@ def read(name: str, text: bytes) -> Testimony:
     said = [(rule, word, one) for rule, word, one in said if word != "notselected"]
     findings = [_finding(rule, word, one, rules.get(rule)) for rule, word, one in said if word in WANTING]
     held = frozenset(rule.removeprefix(RULE) for rule, word, _ in said if word == "pass")
-    return Testimony(PROFILES[name], dict(sorted(Counter(word for _, word, _ in said).items())), findings, held)
+    return Statement(PROFILES[name], dict(sorted(Counter(word for _, word, _ in said).items())), findings, held)
 
 
 def _finding(rule: str, word: str, one: ET.Element, entry: ET.Element | None) -> Finding:
     title, section = "", ""
     if entry is not None:
         title = " ".join("".join(found.itertext()) for found in entry.findall(f"{XCCDF}title")[:1])
-        section = next((found.text or "" for found in entry.findall(f"{XCCDF}reference") if "cisecurity" in found.get("href", "")), "")
+        section = next((found.text or "" for found in entry.findall(f"{XCCDF}reference") if "cis-benchmarks" in found.get("href", "")), "")
     severity = one.get("severity", "unknown")
     return Finding(rule.removeprefix(RULE), " ".join(title.split()), SEVERITIES.get(severity, severity), word, section and f"CIS {section}")

@@ -15,7 +15,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Testimony:
+class Statement:
     """All that one witness says of one host: every rule counted by its result, and those found wanting one by one."""
 
     witness: str
