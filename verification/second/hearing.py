@@ -33,12 +33,17 @@ def fetch(note: Note) -> bytes:
 
 def hear(hosts: list[Host], sent: bytes, known: list[disagreement.Note], ours: disagreement.Ours, note: Note) -> dict[str, Any]:
     """All hosts at the same time. `ours` is the state of each control and host."""
+    listeners: list[subprocess.Popen[bytes]] = []
     with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
-        heard = list(pool.map(lambda host: _hear_one(host, sent, note), hosts))
+        try:
+            heard = list(pool.map(lambda host: _hear_one(host, sent, note, listeners), hosts))
+        except BaseException:  # an interruption too: whoever waits for an answer stops, and with its input each host's unit ends
+            for process in listeners:
+                process.kill()
+            raise
     note("")
-    versions = {pin.package: pin.version for pin in archive.pins() if pin.package in SHIPPED}
     return {
-        "versions": versions,
+        "versions": {pin.package: pin.version for pin in archive.pins() if pin.package in SHIPPED},
         "skipped": payload.SKIPPED,
         "stale": disagreement.stale([one for said, _ in heard for one in said], known),
         "hosts": [described(host.name, said, facts, known, ours) for host, (said, facts) in zip(hosts, heard, strict=True)],
@@ -59,12 +64,11 @@ def described(
     }
 
 
-def _hear_one(host: Host, sent: bytes, note: Note) -> tuple[list[Statement], dict[str, Any]]:
-    files = unpacked(host.name, _answer(host, sent, note))
+def _hear_one(host: Host, sent: bytes, note: Note, listeners: list[subprocess.Popen[bytes]]) -> tuple[list[Statement], dict[str, Any]]:
+    files = unpacked(host.name, _answer(host, sent, note, listeners))
     try:
         facts = json.loads(files["facts.json"])
-        said = [openscap.read(name, files[f"{name}.xml"]) for name in openscap.PROFILES]
-        said.append(lynis.read(files["lynis.dat"].decode(errors="replace")))
+        said = [*openscap.read(files["openscap.xml"]), lynis.read(files["lynis.dat"].decode(errors="replace"))]
     except (KeyError, ValueError) as error:
         raise CannotRun(f"{host.name}: the second witness gave no whole answer: {error}") from error
     return said, {"seconds": {str(k): float(v) for k, v in facts["seconds"].items()}, "assumed": [str(one) for one in facts["assumed"]]}
@@ -73,7 +77,7 @@ def _hear_one(host: Host, sent: bytes, note: Note) -> tuple[list[Statement], dic
 def command() -> str:
     """What runs on a host: verification/remote/guest.py in a transient unit that is bounded and leaves nothing."""
     script = (importlib.resources.files("verification.remote") / "guest.py").read_text()
-    profiles = {name: openscap.PROFILE + name for name in openscap.PROFILES}
+    parameters = {"place": payload.PLACE, "profile": openscap.PROFILE + openscap.WIDEST}
     properties = (
         f"RuntimeDirectory={payload.PLACE.removeprefix('/run/')}",
         "RuntimeDirectoryMode=0700",
@@ -84,13 +88,14 @@ def command() -> str:
         "Nice=10",
     )
     unit = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={UNIT}", *(f"--property={one}" for one in properties)]
-    return shlex.join(["sudo", "-n", *unit, "python3", "-c", script, json.dumps({"place": payload.PLACE, "profiles": profiles})])
+    return shlex.join(["sudo", "-n", *unit, "python3", "-c", script, json.dumps(parameters)])
 
 
-def _answer(host: Host, sent: bytes, note: Note) -> bytes:
+def _answer(host: Host, sent: bytes, note: Note, listeners: list[subprocess.Popen[bytes]]) -> bytes:
     """Sends the payload, keeps the input open until the end (its closing ends the unit), and takes what comes back."""
     argv = [*host.connection.argv, command()]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    listeners.append(process)
     if not (process.stdin and process.stdout and process.stderr):
         raise AssertionError  # three pipes were asked for
     errors: list[str] = []
@@ -111,6 +116,7 @@ def _answer(host: Host, sent: bytes, note: Note) -> bytes:
     finally:
         timer.cancel()
         process.kill()
+        process.wait()
         listener.join(timeout=5)
     if status:
         raise CannotRun(f"{host.name}: the second witness could not be heard: {reason(errors, status)}")
@@ -121,7 +127,7 @@ def _listen(stream: IO[bytes], name: str, errors: list[str], note: Note) -> None
     for line in stream:
         text = line.decode(errors="replace").strip()
         if text.startswith("begins: "):
-            note(f"{name}: the second witness, {openscap.PROFILES.get(text[8:], text[8:])}")
+            note(f"{name}: {text.removeprefix('begins: ')} looks at the host")
         elif text:
             errors.append(text)
 

@@ -23,6 +23,7 @@ def read(text: str) -> Statement:
     executed, skipped = (frozenset(filter(None, "".join(values[name]).split("|"))) for name in ("tests_executed", "tests_skipped"))
     details = _details(values["details[]"])
     findings = [one for word in ("warning", "suggestion") for line in values[f"{word}[]"] for one in _findings(word, line, details)]
+    findings = list(dict.fromkeys(findings))  # six suggestions of one test about sshd say six values each
     counts = {
         "tests run": len(executed),
         "not run": len(skipped),

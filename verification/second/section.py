@@ -22,13 +22,8 @@ def html(second: dict[str, Any] | None) -> Markup:
         return Markup("")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     total = sum(len(host["disagreements"]) for host in second["hosts"])
-    page = environment.from_string(TEMPLATE.read_text()).render(second=second, total=total, words=WORDS, seconds=_seconds)
+    page = environment.from_string(TEMPLATE.read_text()).render(second=second, total=total, words=WORDS)
     return Markup(page)  # noqa: S704 (the template escaped what it was given)
-
-
-def _seconds(host: dict[str, Any], place: int) -> str:
-    """Witnesses were heard in the order in which they stand."""
-    return f"{list(host['seconds'].values())[place]:.0f}"
 
 
 def lines(second: dict[str, Any]) -> Iterable[str]:
