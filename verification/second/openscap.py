@@ -12,6 +12,7 @@ PROFILE = "xccdf_org.ssgproject.content_profile_"
 # What is run, and what it answers too: every rule of level 1 is one of level 2, so one pass over the host serves both.
 WIDEST = "cis_level2_server"
 PROFILES = {"cis_level1_server": "CIS level 1, server", WIDEST: "CIS level 2, server"}
+SPOKEN = {"notapplicable": "not applicable", "notchecked": "not checked"}
 WANTING = ("fail", "error", "unknown")
 # What an SSG title calls unknown is a rule without a severity of its own.
 SEVERITIES = {"unknown": "unrated", "info": "unrated"}
@@ -55,7 +56,7 @@ def _asked(root: ET.Element, name: str) -> tuple[set[str], dict[str, str]]:
 def _statement(name: str, said: list[ET.Element], rules: dict[str, ET.Element]) -> Statement:
     findings = [_finding(one, rules.get(one.get("idref", ""))) for one in said if _word(one) in WANTING]
     held = frozenset(one.get("idref", "").removeprefix(RULE) for one in said if _word(one) == "pass")
-    return Statement(PROFILES[name], dict(sorted(Counter(_word(one) for one in said).items())), findings, held)
+    return Statement(PROFILES[name], dict(sorted(Counter(SPOKEN.get(_word(one), _word(one)) for one in said).items())), findings, held)
 
 
 def _finding(one: ET.Element, entry: ET.Element | None) -> Finding:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,7 @@ def states(*known: Note, ours: disagreement.Ours | None = None, finding: Finding
 
 
 def test_every_rule_of_a_profile_is_counted_by_its_result() -> None:
-    assert level(1).counts == {"error": 1, "fail": 2, "notapplicable": 1, "pass": 2, "unknown": 1}
+    assert level(1).counts == {"error": 1, "fail": 2, "not applicable": 1, "pass": 2, "unknown": 1}
 
 
 def test_a_rule_that_fails_keeps_its_title_and_its_section_of_the_benchmark() -> None:
@@ -199,7 +201,7 @@ def test_the_page_of_a_run_without_one_does_not_speak_of_it(play: Play) -> None:
 
 def test_the_terminal_names_what_is_not_explained() -> None:
     said = list(section.lines(the_part_of_the_results()))
-    assert said[0] == "casemate: CIS level 1, server: 1 error, 2 fail, 1 notapplicable, 2 pass, 1 unknown"
+    assert said[0] == "casemate: CIS level 1, server: 1 error, 2 fail, 1 not applicable, 2 pass, 1 unknown"
     assert "casemate: 11 not explained yet, 1 left so, for a reason" in said
     assert "  not explained: partition_for_home  Ensure /home Located On Separate Partition" in said
 
@@ -241,6 +243,12 @@ def test_an_answer_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Mon
 )
 def test_a_host_that_will_not_is_quoted_in_one_sentence(errors: list[str], told: str) -> None:
     assert hearing.reason(errors, 1).startswith(told)
+
+
+def test_a_host_refuses_in_one_line_and_with_a_status_of_its_own() -> None:
+    script = "from verification.remote import guest; guest.refuse('no room\\n  for it')"
+    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (3, "refused: no room for it\n")
 
 
 def test_a_control_that_was_not_run_is_not_called_passed() -> None:

@@ -16,7 +16,7 @@ from conftest import INVENTORY, ROOT, Shell
 pytestmark = pytest.mark.skipif(os.environ.get("CASEMATE_PROBES") != "all", reason="takes a minute: make test-full")
 # Whatever is installed, configured or cached. Below /var/log and /var/lib the services themselves write all the time.
 CHANGED = (
-    "sudo find /etc /usr /opt /root /home /boot /srv /var/lib/dpkg /var/lib/apt /var/cache /tmp /var/tmp -xdev"
+    "sudo find /etc /usr /opt /root /home /boot /srv /var/lib/dpkg /var/lib/apt /var/cache /tmp /var/tmp -mindepth 1 -xdev"
     " -printf '%p %s %m %T@\\n' | grep -v '/systemd-private-' | sort"
 )
 LEFT = "ls -d /run/cm2nd /run/lynis.pid /var/log/lynis* 2>/dev/null; systemctl list-units --all --plain --no-legend 'casemate-second-*'"
