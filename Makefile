@@ -25,8 +25,9 @@ restore: ## a host back from its backup, onto a bare one: IDENTITY=… [INVENTOR
 restore-drill: ## lose a throwaway host with data on it, bring it back, and say how long that took and what was lost
 	@bin/restore-drill
 
-verify: tools ## check every control on the real host [INVENTORY=…] [LIMIT=…] [ACTIVE=1] [KEY=…]
-	@casemate verify --inventory $(INVENTORY) $(if $(LIMIT),--limit $(LIMIT)) $(if $(ACTIVE),--active) $(if $(KEY),--sign-with $(KEY))
+verify: tools ## check every control on the real host [INVENTORY=…] [LIMIT=…] [ACTIVE=1] [SECOND=1] [KEY=…]
+	@casemate verify --inventory $(INVENTORY) $(if $(LIMIT),--limit $(LIMIT)) $(if $(ACTIVE),--active) \
+		$(if $(SECOND),--second-witness) $(if $(KEY),--sign-with $(KEY))
 
 probe: ## break a throwaway host on purpose and see the checks fail [ID=DB-003] [HOST=…] [RESUME=1]
 	@bin/probe

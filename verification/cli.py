@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--limit", metavar="HOST", help="only this host")
     verify.add_argument("--active", action="store_true", help="also checks that log in or write, on disposable hosts")
     verify.add_argument("--only", metavar="ID", action="append", help="only this control (may be repeated)")
+    verify.add_argument("--second-witness", action="store_true", help="also hear OpenSCAP (CIS) and lynis on each host")
     _add_evidence(verify)
     _add_key(verify)
     verify.set_defaults(command=("about_hosts", "verify"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 
+from verification.second import section
 from verification.text import cut
 from verification.words import AREAS, SEVERITIES, SPOKEN, percent
 
@@ -66,6 +67,7 @@ def html(results: Record) -> str:
         probed={result["control"] for result in results["results"] if result["probed"]} & tested,
         several_hosts=len(results["hosts"]) > 1,
         areas=areas(results),
+        others=section.html(results.get("second_witness")),
         changed=[result for result in results["results"] if _changed(result)],
     )
 

@@ -90,7 +90,6 @@ class Session:
             "marks": self.expected["read_inside"]["marks"],
         }
 
-
     def _trust_anchor(self) -> str | None:
         """None where it is not there, as on a host that was never converged: then everything else is still to be seen."""
         try:

@@ -16,6 +16,7 @@ from verification.journal import Journal
 from verification.probing import run_probes
 from verification.runner import REPOSITORY
 from verification.runner import verify as run_checks
+from verification.second.command import SecondWitness
 from verification.session import Session
 from verification.words import CannotRun
 
@@ -25,20 +26,27 @@ def verify(options: argparse.Namespace) -> int:
     only = frozenset(register.find(controls, name).id for name in options.only) if options.only else None
     found = inventory.read(options.inventory, tuple(options.extra), options.limit)
     key = signing.chosen_key(options.sign_with)
+    other = SecondWitness(found, controls, _note) if options.second_witness else None
     with Session(found) as session:
         _note(f"reading {', '.join(host.name for host in session.hosts)}, seen also from {session.observer.name}")
         run = run_checks(session, active=options.active, only=only, progress=_progress, controls=controls)
         _note("")
         software = {host.name: sbom.software(host.inside) for host in session.hosts}
+        if other:
+            other.hear(session.hosts, run)
     results = evidence.document(run, evidence.previous(options.evidence))
+    if other and other.said:
+        results["second_witness"] = evidence.redact(other.said)
     files = formats.files(results, controls, evidence.register_changed(), software)
     unsigned = _signed(files, key)
     place = evidence.write(options.evidence, files, run.started, latest=only is None)
-    for line in terminal.lines(run):
+    for line in [*terminal.lines(run), *(other.lines() if other else ())]:
         print(line)
     print(f"evidence: {_short(place)}/ {_listed(files)}")
     if unsigned:
         raise unsigned
+    if other:
+        other.answer_for()
     return 1 if run.failed else 0
 
 
