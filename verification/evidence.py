@@ -79,10 +79,14 @@ def document(run: "Run", previous: dict[str, Any] | None = None, *, attested_by:
             "planned": [_planned(control) for control in run.planned],
             "without_probe": (without := sorted({r.control for r in run.results} - run.probed)),
             "why_without_probe": {i: run.register[i].without_probe for i in without if run.register[i].without_probe},
-            "previous": {"started": previous["started"], "score": previous["summary"]["score"]} if previous else None,
+            "previous": _before(previous) if previous else None,
         }
     )
     return found
+
+
+def _before(previous: dict[str, Any]) -> dict[str, Any]:
+    return {"started": previous["started"], "active": previous["active"], "score": previous["summary"]["score"]}
 
 
 def summary(run: "Run") -> dict[str, Any]:

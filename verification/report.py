@@ -68,7 +68,7 @@ def html(results: Record) -> str:
         several_hosts=len(results["hosts"]) > 1,
         areas=areas(results),
         others=section.html(results.get("second_witness")),
-        changed=[result for result in results["results"] if _changed(result)],
+        changed=[result for result in results["results"] if _changed(result, results)],
     )
 
 
@@ -147,5 +147,8 @@ def _severest_first(entry: Record) -> tuple[int, str, str]:
     return (SEVERITIES.index(entry["severity"]), entry["control"], entry.get("host", ""))
 
 
-def _changed(result: Record) -> bool:
-    return result["before"] is not None and result["before"] != result["state"]
+def _changed(result: Record, results: Record) -> bool:
+    """What turned since the last run; not what merely was not tried this time, or the last."""
+    turned = result["before"] is not None and result["before"] != result["state"]
+    tried_otherwise = result["active"] and results["previous"].get("active") != results["active"] if turned else False
+    return turned and (not tried_otherwise or "fail" in (result["before"], result["state"]))

@@ -173,3 +173,30 @@ def test_areas_have_an_order_failing_ones_first_and_empty_ones_last(play: Play) 
     )
     found = report.areas(evidence.document(run))
     assert [(area.short, area.score) for area in found] == [("AI", 0.0), ("WEB", 1.0), ("X", 1.0), ("DB", None)]
+
+
+def test_what_was_merely_not_tried_this_time_is_no_change(play: Play) -> None:
+    """An observing run after one with the active checks would list each of these; one that failed then is told all the same."""
+    text = """
+@control("TST-001", active=True)
+def test_tried_then(see):
+    see.exactly("answer", 1, 1)
+
+@control("TST-002", active=True)
+def test_failed_then(see):
+    see.exactly("answer", 1, 1)
+
+@control("TST-003")
+def test_turned(see):
+    see.exactly("answer", 1, 1)
+"""
+    now = evidence.document(play(text, controls=CONTROLS))
+    then = {**now, "active": True, "results": [{**result, "state": "pass"} for result in now["results"]]}
+    for result in then["results"]:
+        if result["control"] != "TST-001":
+            result["state"] = "fail"
+    for result in now["results"]:
+        result["before"] = next(entry["state"] for entry in then["results"] if entry["control"] == result["control"])
+    now["previous"] = {"started": now["started"], "active": True, "score": 1.0}
+    told = Reader(report.html(now)).text.partition("Changed since")[2].partition("Not testable here")[0]
+    assert [name for name in ("TST-001", "TST-002", "TST-003") if name in told] == ["TST-002", "TST-003"]
