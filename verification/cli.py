@@ -90,6 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_evidence(probe)
     probe.set_defaults(command=("about_hosts", "probe"))
 
+    red = commands.add_parser("seen-red", help="take into the register's ledger what a campaign of probes proved")
+    red.add_argument("campaign", type=Path, metavar="FILE", help="evidence/<time>/probes.json, as make probe wrote it")
+    red.set_defaults(command=("about_controls", "seen_red"))
+
     doubt = commands.add_parser("doubt", help="alter in memory what was read of a host: which observations never turn red?")
     _add_inventory(doubt)
     doubt.add_argument("--host", required=True)

@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from verification import register
+from verification import marks, register
 from verification.batches import Batch, batches
 from verification.host import DISPOSABLE, Host, NotObserved
 from verification.inventory import Inventory
+from verification.ledger import digest
 from verification.marks import Probe
 from verification.mending import converge, ended_like_ctrl_c, not_interrupted
 from verification.register import Register
@@ -54,6 +55,7 @@ class Outcome:
             "turned_red_by": self.turned_red_by,
             "mended": self.mended,
             "fault": self.fault,
+            "digest": digest(marks.MARKED, self.probe),
             "seconds": round(self.seconds, 1),
         }
 

@@ -1,7 +1,8 @@
-"""The evidence: each form of it can be read by its readers' programs, and what was done to it afterwards is told."""
+"""The evidence: its forms can be read, what was done to it afterwards is told, and each check behind it was seen red."""
 
 from pathlib import Path
 
+from verification import ledger, marks, register
 from verification.breaking import edit
 from verification.marks import control, probe
 from verification.witness import Witness
@@ -38,3 +39,22 @@ def files_that_nobody_signed_are_let_pass(repository: Path) -> None:
 @probe("X-03")
 def a_waived_failure_is_left_out_for_the_dashboard(repository: Path) -> None:
     edit(repository / "verification/formats/sarif.py", '("fail", "waived")', '("fail",)')
+
+
+@control("X-02")
+def test_each_check_of_a_host_was_seen_red_as_it_stands(see: Witness) -> None:
+    wanted, seen = ledger.expected(register.load(), marks.load()), ledger.seen()
+    altered = sorted({control for (control, probe), digest in wanted.items() if seen.get((control, probe)) != digest})
+    see.at_least("probes that break a host", len(wanted), 89, show="casemate controls --status implemented")
+    show = "make probe ID=…; casemate seen-red evidence/<time>/probes.json"
+    see.exactly("controls whose check or probe was altered since it was seen red", altered, [], show=show)
+
+
+@probe("X-02")
+def a_check_is_relaxed_after_its_probe_was_run(repository: Path) -> None:
+    edit(repository / "verification/checks/database.py", "see.exactly(", "see.one_of(")
+
+
+@probe("X-02")
+def a_probe_is_made_easier_to_prove(repository: Path) -> None:
+    edit(repository / "verification/checks/alerts.py", "disable --now casemate-attest.timer", "mask --now casemate-attest.timer")
