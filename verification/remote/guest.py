@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-NEEDED = 300  # MB of memory: 40 unpacked, 20 of results, 150 that OpenSCAP holds at its most
+NEEDED = 350  # MB of memory: 40 unpacked, 9 of results, 209 that OpenSCAP held at its most
 KERNEL = """Package: linux-base
 Status: install ok installed
 Priority: optional
