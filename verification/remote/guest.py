@@ -4,7 +4,8 @@ The unit has a mount namespace of its own. In it PLACE is a file system in memor
 program of the payload starts, so that neither can change the host whatever it tries. The namespace ends with the unit: at the end, after
 its time, and when the controller goes away, since that closes the input.
 
-In:  the payload's length as a line, the payload (verification/second/payload.py), then nothing until the controller has ended.
+In:  the length of this text as a line, this text; the payload (verification/second/payload.py) likewise; then nothing, and the end only
+     with the controller.
 Out: a tar of facts.json, openscap.xml and lynis.dat. Errors: one line that begins with `refused: `, and exit status 3.
 """
 
@@ -22,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-NEEDED = 300  # MB of memory: 40 unpacked, 20 of results, 150 that OpenSCAP holds at its most
+NEEDED = 350  # MB of memory: 40 unpacked, 9 of results, 209 that OpenSCAP held at its most
 KERNEL = """Package: linux-base
 Status: install ok installed
 Priority: optional

@@ -18,6 +18,7 @@ from verification.second.statement import Statement
 from verification.words import CannotRun
 
 UNIT = "casemate-second-witness"
+DESCRIPTION = "OpenSCAP and lynis look at this host for casemate verify"
 SECONDS = 400  # for all of it on one host: systemd ends the unit then, and everything in it
 LARGEST = 64_000_000  # bytes of an answer, unpacked: two results are 9 MB each
 SHIPPED = ("openscap-scanner", "ssg-debian", "lynis")  # the packages that judge; the others are libraries
@@ -75,8 +76,8 @@ def _hear_one(host: Host, sent: bytes, note: Note, listeners: list[subprocess.Po
 
 
 def command() -> str:
-    """What runs on a host: verification/remote/guest.py in a transient unit that is bounded and leaves nothing."""
-    script = (importlib.resources.files("verification.remote") / "guest.py").read_text()
+    """What runs on a host: a transient unit that is bounded and leaves nothing. Its text comes as input, or the journal would hold it."""
+    program = "import sys; exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"
     parameters = {"place": payload.PLACE, "profile": openscap.PROFILE + openscap.WIDEST}
     properties = (
         f"RuntimeDirectory={payload.PLACE.removeprefix('/run/')}",
@@ -87,13 +88,15 @@ def command() -> str:
         "TasksMax=256",
         "Nice=10",
     )
-    unit = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={UNIT}", *(f"--property={one}" for one in properties)]
-    return shlex.join(["sudo", "-n", *unit, "python3", "-c", script, json.dumps(parameters)])
+    unit = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={UNIT}", f"--description={DESCRIPTION}"]
+    unit += [*(f"--property={one}" for one in properties)]
+    return shlex.join(["sudo", "-n", *unit, "python3", "-c", program, json.dumps(parameters)])
 
 
 def _answer(host: Host, sent: bytes, note: Note, listeners: list[subprocess.Popen[bytes]]) -> bytes:
     """Sends the payload, keeps the input open until the end (its closing ends the unit), and takes what comes back."""
     argv = [*host.connection.argv, command()]
+    script = (importlib.resources.files("verification.remote") / "guest.py").read_bytes()
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     listeners.append(process)
     if not (process.stdin and process.stdout and process.stderr):
@@ -105,7 +108,7 @@ def _answer(host: Host, sent: bytes, note: Note, listeners: list[subprocess.Pope
     timer.start()
     try:
         try:
-            process.stdin.write(f"{len(sent)}\n".encode() + sent)
+            process.stdin.write(b"".join(f"{len(part)}\n".encode() + part for part in (script, sent)))
             process.stdin.flush()
         except BrokenPipeError:
             pass  # it refused before it had read all; what it said tells why

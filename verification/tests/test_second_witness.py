@@ -235,7 +235,7 @@ def test_an_answer_that_would_fill_the_memory_is_refused(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("errors", "told"),
     [
-        (["begins", "refused: 90 MB of memory are free, and the second witness needs 300", "noise"], "90 MB of memory are free"),
+        (["begins", "refused: 90 MB of memory are free, and the second witness needs 350", "noise"], "90 MB of memory are free"),
         (["sudo: a password is required"], "sudo: a password is required"),
         (["Failed to start: Unit casemate-second-witness.service was already loaded"], "another verification hears it there"),
         ([], "it ended with 1"),
