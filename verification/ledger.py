@@ -3,11 +3,10 @@
 A check or a probe that was altered since has shown nothing: X-02 is red until `make probe` was run again and its evidence taken in here.
 """
 
-import ast
 import hashlib
 import inspect
 import json
-import textwrap
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ Key = tuple[str, str]  # the control and the probe's sentence
 
 
 def digest(marked: Marked, probe: Probe) -> str:
-    """Of what a probe and the checks of its control say, but for comments, layout and marks; 16 hexadecimal digits."""
+    """Of what a probe and the checks of its control say, but for blanks and marks; 16 hexadecimal digits."""
     functions = [*(check.function for check in marked.checks.get(probe.control, [])), probe.function]
     return hashlib.sha256("\n".join(_text(function) for function in functions).encode()).hexdigest()[:16]
 
@@ -73,8 +72,7 @@ def _proved(campaign: Path, wanted: dict[Key, str]) -> Iterator[tuple[Key, dict[
 
 
 def _text(function: Callable[..., Any]) -> str:
-    """A function as its syntax tree, so that neither a comment nor a line's length is a change."""
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function)))).body
-    if isinstance(tree, ast.FunctionDef):
-        tree.decorator_list = []
-    return ast.dump(tree)
+    """A function from its `def` on, with one blank where there are several: a syntax tree would differ between versions of Python."""
+    source = inspect.getsource(inspect.unwrap(function))
+    marks_end = re.search(r"^\s*def ", source, re.MULTILINE)
+    return " ".join(source[marks_end.start() if marks_end else 0 :].split())
