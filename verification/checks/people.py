@@ -40,7 +40,7 @@ def test_each_sign_in_asks_for_the_second_factor(host: Host, see: Witness) -> No
         see.exactly(f"what a wrong code opens to {name}", enrolment["wrong code"], ["200", "/sign-in/verify/"])
 
 
-@probe("AUTH-013", touches=("views: sign-in",), spoils=("APP-013", "AUTH-010", "AUTH-021", "BLD-021"))
+@probe("AUTH-013", touches=("views: sign-in", "wsgi"), spoils=("APP-013", "AUTH-010", "AUTH-021", "BLD-021"))
 def browsers_are_remembered(host: Host) -> None:
     kept = 'start_session(request, user)\n            finish_session(request)\n            return redirect("verify")'
     patch_application(host, "accounts/views.py", 'start_session(request, user)\n            return redirect("verify")', kept)
