@@ -1,5 +1,6 @@
-"""What is expected of a host: verification/expected/baseline.yml, overlaid by the profile's, by without/GROUP.yml for a group without
-a host, and by application/other.yml where another application than Casemate's own runs; filled in from declared.yml."""
+"""What is expected of a host: verification/expected/baseline, a file an area, overlaid by the profile's, by without/GROUP.yml for a
+group without a host, and by application/other.yml where another application than Casemate's own runs; filled in from declared.yml.
+All of it is written by hand, from the requirements and never from the roles: a wrong default there must be seen here."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,12 +15,12 @@ EXPECTED = Path(__file__).parent / "expected"
 
 
 def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED, *, without: Iterable[str] = ()) -> dict[str, Any]:
-    """The expectations of a profile, where no host is in the groups `without`. They are written by hand and read nothing of the roles."""
-    overlay = folder / f"{profile}.yml"
-    if not overlay.is_file():
-        known = ", ".join(sorted(path.stem for path in folder.glob("*.yml")))
+    """The expectations of a profile, where no host is in the groups `without`."""
+    overlay = folder / "profile" / f"{profile}.yml"
+    if profile != "baseline" and not overlay.is_file():
+        known = ", ".join(sorted(["baseline", *(path.stem for path in overlay.parent.glob("*.yml"))]))
         raise CannotRun(f"declared.yml names the profile {profile!r}; there are expectations for: {known}")
-    merged: dict[str, Any] = yaml.safe_load((folder / "baseline.yml").read_text())
+    merged = baseline(folder / "baseline")
     if profile != "baseline":
         merged = merge(merged, yaml.safe_load(overlay.read_text()) or {})
     for group in without:
@@ -33,6 +34,26 @@ def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED, *, 
         merged = merge(merged, yaml.safe_load(over.read_text()))
     rendered: dict[str, Any] = render(merged, dict(declared))
     return rendered
+
+
+def baseline(folder: Path) -> dict[str, Any]:
+    """The files of all areas as one. What to read may stand in each; anything said twice would be said once too often, and is refused."""
+    merged: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.yml")):
+        merged = joined(merged, yaml.safe_load(path.read_text()), path.name)
+    return merged
+
+
+def joined(base: dict[str, Any], more: Mapping[str, Any], where: str) -> dict[str, Any]:
+    both = dict(base)
+    for key, value in more.items():
+        if key not in base:
+            both[key] = value
+        elif isinstance(base[key], dict) and isinstance(value, dict):
+            both[key] = joined(base[key], value, f"{where}: {key}")
+        else:
+            raise CannotRun(f"verification/expected/baseline/{where} says {key}, and so does another file beside it: say it in one")
+    return both
 
 
 def merge(base: Any, overlay: Any) -> Any:

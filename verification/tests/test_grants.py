@@ -19,7 +19,7 @@ def test_the_hand_written_grants_are_those_that_the_models_ask_for() -> None:
     asked = {grant for table, rights in models() for grant in as_grants(table, rights)}
     asked |= {grant for table, rights in tables_of_packages() for grant in as_grants(table, rights)}
     expected = set(expectations.load("baseline", {})["database"]["grants"][RUNTIME]) - {"USAGE ON *.*"}
-    assert asked == expected, "verification/expected/baseline.yml is written by hand: think, then write what the application may do"
+    assert asked == expected, "verification/expected/baseline/database.yml is written by hand: think, then write what is allowed"
 
 
 def test_every_model_was_read() -> None:

@@ -97,8 +97,17 @@ def test_expectations_are_overlaid_by_the_profile_and_filled_in() -> None:
     declared = {"site_name": "casemate.test"}
     assert expectations.load("lab", declared)["hsts"]["stage"] == 1
     assert expectations.load("baseline", declared)["hsts"]["stage"] == 4
-    with pytest.raises(CannotRun, match="'lax'"):
+    with pytest.raises(CannotRun, match="'lax'; there are expectations for: baseline, lab"):
         expectations.load("lax", declared)
+
+
+def test_nothing_is_expected_in_two_files(tmp_path: Path) -> None:
+    (tmp_path / "edge.yml").write_text("read_inside: {units: [nginx.service]}\nhsts: {stage: 4}")
+    (tmp_path / "host.yml").write_text("read_inside: {timers: [logrotate.timer]}")
+    assert expectations.baseline(tmp_path)["read_inside"] == {"units": ["nginx.service"], "timers": ["logrotate.timer"]}
+    (tmp_path / "web.yml").write_text("hsts: {stage: 1}")
+    with pytest.raises(CannotRun, match="hsts says stage, and so does another file"):
+        expectations.baseline(tmp_path)
 
 
 def test_the_verifier_never_reads_a_role() -> None:
