@@ -82,12 +82,18 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("id", nargs="*", default=[], metavar="ID", help="the controls to probe; all that have a probe where none is named")
     which.add_argument("--all", action="store_true", help="every probe")
     which.add_argument(
-        "--sample", type=int, nargs="?", const=4, metavar="N", help="one of each role, one of the repository, and N others (4) by the day"
+        "--sample",
+        type=int,
+        nargs="?",
+        const=4,
+        metavar="N",
+        help="one of each role, and by the day N (4) of what was changed since it was proved and N others",
     )
     which.add_argument("--resume", action="store_true", help="what a campaign on this host that was stopped had still to prove")
     _add_inventory(probe)
     probe.add_argument("--host", help="the one to break; a control of the repository needs none: a copy of the checkout is broken")
     _add_evidence(probe)
+    _add_key(probe)
     probe.set_defaults(command=("about_hosts", "probe"))
 
     red = commands.add_parser("seen-red", help="take into the register's ledger what a campaign of probes proved")

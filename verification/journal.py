@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from verification import evidence
+from verification import evidence, signing
 from verification.marks import Probe
 from verification.probing import Outcome
 from verification.words import CannotRun
@@ -45,11 +45,16 @@ class Journal:
         if self.place is None:
             self.place = evidence.write(self.folder, {NAME: text}, self.started, latest=False)
         else:
-            fresh = self.place / f".{NAME}"
-            fresh.write_text(text)
-            fresh.chmod(0o600)
-            fresh.replace(self.place / NAME)
+            put(self.place / NAME, text)
         return self.place / NAME
+
+    def sign(self, key: Path) -> None:
+        """Signs what stands there, once nothing more is to come. Raises CannotRun where the key cannot; probes.json stays."""
+        if self.place is not None:
+            told = signing.sums({NAME: (self.place / NAME).read_text()})
+            signature = signing.sign(told, key)
+            put(self.place / signing.SUMS, told)
+            put(self.place / signing.SIGNATURE, signature)
 
     def goes_on(self) -> None:
         """Takes over what the last campaign on this host had proved before it was stopped. Raises CannotRun where there is none."""
@@ -66,6 +71,14 @@ class Journal:
         """Those that are still to be proved."""
         done = {(entry["control"], entry["probe"]) for entry in self.earlier}
         return [probe for probe in probes if (probe.control, probe.sentence) not in done]
+
+
+def put(path: Path, text: str) -> None:
+    """In one step: who reads meanwhile finds the old text or the new one."""
+    fresh = path.with_name(f".{path.name}")
+    fresh.write_text(text)
+    fresh.chmod(0o600)
+    fresh.replace(path)
 
 
 def _read(path: Path) -> Record:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 
-from verification import signing
+from verification import journal, signing
 from verification.evidence import SCHEMA_VERSION
 from verification.inventory import ROOT
 from verification.report import moment
@@ -54,6 +54,8 @@ def _signers(options: argparse.Namespace) -> tuple[str, str]:
 def _told(folder: Path) -> str:
     """What was verified and when, by the signed results themselves: the signature has no clock of its own."""
     path = folder / "results.json"
+    if not path.exists() and (folder / journal.NAME).exists():
+        return _told_of_probes(folder / journal.NAME)
     try:
         results: dict[str, Any] = json.loads(path.read_text())
         if results["schema_version"] == SCHEMA_VERSION:
@@ -64,3 +66,14 @@ def _told(folder: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError, jsonschema.ValidationError) as error:
         said = " ".join(str(getattr(error, "message", error)).split())[:200]
         raise CannotRun(f"{path} is as signed, and broken: {said}; verify the hosts anew with this version") from error
+
+
+def _told_of_probes(path: Path) -> str:
+    """What a campaign of probes proved."""
+    try:
+        campaign: dict[str, Any] = json.loads(path.read_text())
+        proved = [probe["control"] for probe in campaign["probes"] if probe["proved"]]
+        left = f"; left red: {', '.join(campaign['left_worse'])}" if campaign["left_worse"] else ""
+        return f"probes on {campaign['host']}, {moment(campaign['started'])}: {len(proved)} of {len(campaign['probes'])} proved{left}"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CannotRun(f"{path} is as signed, and broken: {error!r}; run the probes anew with this version") from error

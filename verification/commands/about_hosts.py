@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
-from verification import evidence, formats, inventory, marks, register, signing, terminal
+from verification import evidence, formats, inventory, ledger, marks, register, signing, terminal
 from verification.batches import choose, sample
 from verification.copies import probe_copies
 from verification.doubt import doubts
@@ -68,11 +68,14 @@ def _signed(files: dict[str, str], key: Path) -> CannotRun | None:
 
 def probe(options: argparse.Namespace) -> int:
     """What the repository shows is broken in copies of it, everything else on a host; exit status 0 where each probe proved its check."""
+    key = signing.chosen_key(options.sign_with)
     controls, probes, started = register.load(), marks.load().probes, datetime.now(UTC)
     here = {identifier for identifier in probes if identifier in controls and controls[identifier].of_the_repository}
     wanted = frozenset(register.find(controls, name).id for name in options.id)
     if options.sample is not None:
-        wanted = sample(probes, max(options.sample, 0), started.date())
+        changed = ledger.made_otherwise(controls)
+        wanted = sample(probes, max(options.sample, 0), started.date(), changed)
+        print(f"{len(changed)} controls hold by other files than when they were last proved")
         print(f"sample of {started.date()}: {', '.join(sorted(wanted))}")
     journal = Journal(options.evidence, options.host or REPOSITORY, started, sorted(wanted))
     if options.resume:
@@ -94,6 +97,7 @@ def probe(options: argparse.Namespace) -> int:
     proved, whole = sum(outcome.proved for outcome in outcomes), len(outcomes)
     seconds = (datetime.now(UTC) - started).total_seconds()
     print(f"{proved + len(journal.earlier)} of {whole + len(journal.earlier)} probes proved in {seconds:.0f} s; evidence: {_short(place)}")
+    journal.sign(key)
     return 0 if whole + len(journal.earlier) and proved == whole and not left_worse else 1
 
 

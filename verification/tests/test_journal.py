@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from verification import cli, signing
 from verification.batches import MOST, batches
 from verification.journal import Journal
 from verification.marks import Probe
@@ -81,3 +82,30 @@ def test_a_campaign_that_ended_is_not_resumed_nor_one_that_is_broken(tmp_path: P
 def test_no_stop_costs_more_than_a_batch() -> None:
     many = [Probe(f"TST-{number:03}", breaks_it, frozenset()) for number in range(2 * MOST + 1)]
     assert [len(batch.probes) for batch in batches(many)] == [MOST, MOST, 1]
+
+
+def test_a_campaign_that_is_through_is_signed_and_an_altered_one_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key, journal = tmp_path / "alice_key", a_journal(tmp_path / "evidence")
+    signing.make_key(key, "alice@example.test")
+    (tmp_path / "signers").write_text(signing.signer_line(key))
+    place = journal.write([proved(FIRST), Outcome(THIRD, "casemate", fault="not red after it was broken")], left_worse=["WEB-003"])
+    journal.sign(key)
+    verify = ["evidence", "verify", str(place.parent), "--signers", str(tmp_path / "signers")]
+    assert cli.main(verify) == 0
+    out = capsys.readouterr().out
+    assert "signed by alice@example.test" in out
+    assert "probes on casemate, 2026-11-22 01:00:00 UTC: 1 of 2 proved; left red: WEB-003" in out
+    place.write_text(place.read_text().replace('"proved": false', '"proved": true'))
+    assert cli.main(verify) == 2
+    assert "probes.json is not as it was signed" in capsys.readouterr().err
+
+
+def test_a_signed_campaign_that_is_none_is_broken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key, journal = tmp_path / "alice_key", a_journal(tmp_path / "evidence")
+    signing.make_key(key, "alice@example.test")
+    (tmp_path / "signers").write_text(signing.signer_line(key))
+    place = journal.write([])
+    place.write_text('{"host": "casemate"}')
+    journal.sign(key)
+    assert cli.main(["evidence", "verify", str(place.parent), "--signers", str(tmp_path / "signers")]) == 2
+    assert "probes.json is as signed, and broken" in capsys.readouterr().err
