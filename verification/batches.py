@@ -1,4 +1,4 @@
-"""Which probes run, and together with which others: by name, all of them, or a sample that another day continues."""
+"""Which probes run, and together with which others: by name, all, or a sample of what was changed that another day continues."""
 
 import random
 from collections.abc import Iterable
@@ -85,9 +85,22 @@ def choose(controls: Register, probes: dict[str, list[Probe]], wanted: frozenset
     ]
 
 
-def sample(probes: dict[str, list[Probe]], size: int, today: date) -> frozenset[str]:
-    """The core, and `size` others: which ones, the day says, and no other comes twice before each came once."""
+def sample(probes: dict[str, list[Probe]], size: int, today: date, changed: Iterable[str] = ()) -> frozenset[str]:
+    """The core, `size` of the `changed` controls, of different areas, and `size` others.
+
+    Which ones, the day says, and no other comes twice before each came once.
+    """
     others = sorted(identifier for identifier, found in probes.items() if found and identifier not in CORE)
     random.Random(0).shuffle(others)  # noqa: S311 (the same order each day, with the areas mixed)
+    areas: dict[str, list[str]] = {}
+    for identifier in others:
+        if identifier in frozenset(changed):
+            areas.setdefault(identifier.rpartition("-")[0], []).append(identifier)
+    of_each_area = [_of_the_day(found, 1, today)[0] for found in areas.values()]
+    return frozenset([*CORE, *_of_the_day(of_each_area, size, today), *_of_the_day(others, size, today)])
+
+
+def _of_the_day(found: list[str], size: int, today: date) -> list[str]:
+    """So many of them as the days go round."""
     start = today.toordinal() * size
-    return frozenset(CORE) | {others[(start + step) % len(others)] for step in range(min(size, len(others)))}
+    return [found[(start + step) % len(found)] for step in range(min(size, len(found)))]

@@ -1,6 +1,7 @@
 """controls/seen-red.json: on which day each probe of a host was last seen to turn its check red, and of which text of the two that is true.
 
 A check or a probe that was altered since has shown nothing: X-02 is red until `make probe` was run again and its evidence taken in here.
+Where what makes the control hold was altered since, the check still counts, and a sample of the probes takes it first.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from verification import making
 from verification.marks import Marked, Probe
 from verification.register import CONTROLS, Register
 from verification.words import CannotRun
@@ -45,6 +47,14 @@ def seen(path: Path = LEDGER) -> dict[Key, str]:
         raise CannotRun(f"{path} is broken ({error!r}): take it from git again, then run casemate seen-red") from error
 
 
+def made_otherwise(controls: Register, path: Path = LEDGER) -> frozenset[str]:
+    """The controls of hosts that hold by other files today than when their probes were proved."""
+    if not path.exists():
+        return frozenset()
+    entries = {entry["control"]: entry.get("made_of") for entry in json.loads(path.read_text())}
+    return frozenset(name for name, made_of in entries.items() if name in controls and making.digest(controls[name]) != made_of)
+
+
 def take(campaign: Path, wanted: dict[Key, str], path: Path = LEDGER) -> tuple[int, list[str]]:
     """Takes what a campaign's probes.json proved into the ledger, and leaves out what is no more: how many, and what is still missing.
 
@@ -66,7 +76,7 @@ def _proved(campaign: Path, wanted: dict[Key, str]) -> Iterator[tuple[Key, dict[
         day = record["started"][:10]
         for entry in record["probes"]:
             if entry["proved"] and (key := (entry["control"], entry["probe"])) in wanted:
-                yield key, {"control": key[0], "probe": key[1], "digest": entry["digest"], "seen": day}
+                yield key, {"control": key[0], "probe": key[1], "digest": entry["digest"], "made_of": entry["made_of"], "seen": day}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CannotRun(f"{campaign} is no evidence of probes ({error!r}); make probe writes evidence/<time>/probes.json") from error
 

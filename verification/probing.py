@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from verification import marks, register
+from verification import making, marks, register
 from verification.batches import Batch, batches
 from verification.host import DISPOSABLE, Host, NotObserved
 from verification.inventory import Inventory
@@ -38,6 +38,7 @@ class Outcome:
     mended: str = ""
     fault: str = ""
     postponed: str = ""
+    made_of: str = ""  # digest of what makes the control hold, as it was when the host was broken
     seconds: float = 0.0
 
     @property
@@ -56,6 +57,7 @@ class Outcome:
             "mended": self.mended,
             "fault": self.fault,
             "digest": digest(marks.MARKED, self.probe),
+            "made_of": self.made_of,
             "seconds": round(self.seconds, 1),
         }
 
@@ -150,7 +152,8 @@ class Trial:
 
     def outcomes(self) -> list[Outcome]:
         clock = time.monotonic()
-        outcomes = [Outcome(probe, self.campaign.host.name) for probe in self.batch.probes]
+        controls, host = self.campaign.controls, self.campaign.host.name
+        outcomes = [Outcome(probe, host, made_of=making.digest(controls[probe.control])) for probe in self.batch.probes]
         self._note(self.campaign.look(self.batch.ids), outcomes, "before", "not green before")
         if ready := [outcome for outcome in outcomes if not outcome.fault]:
             self.campaign.dirty = True

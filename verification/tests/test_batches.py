@@ -82,3 +82,15 @@ def test_a_sample_is_the_same_all_day_and_every_probe_has_its_day() -> None:
     days = -(-(len(probes) - len(CORE)) // 4)
     seen = frozenset[str]().union(*(sample(probes, 4, today + timedelta(days=day)) for day in range(days)))
     assert seen == {identifier for identifier, found in probes.items() if found}
+
+
+def test_a_sample_takes_one_of_each_area_that_was_changed_and_each_has_its_day() -> None:
+    probes = marks.load().probes
+    today, changed = date(2026, 11, 22), {"WEB-013", "WEB-014", "DB-001", "APP-009"}
+    assert sample(probes, 4, today, ()) == sample(probes, 4, today)
+    days = [sample(probes, 4, today + timedelta(days=day), changed) - sample(probes, 4, today + timedelta(days=day)) for day in range(2)]
+    for found in days:
+        assert len({identifier.rpartition("-")[0] for identifier in found}) == len(found)
+    assert frozenset().union(*days) | sample(probes, 4, today) | sample(probes, 4, today + timedelta(days=1)) >= changed
+    many = sample(probes, 4, today, probes)
+    assert len(many - sample(probes, 4, today)) <= 4

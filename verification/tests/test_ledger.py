@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from verification import cli, ledger, marks, register
+from verification import cli, ledger, making, marks, register
 from verification.marks import Check, Marked, Probe
 from verification.tests.conftest import a_control, a_register
 from verification.words import CannotRun
@@ -30,10 +30,11 @@ def marked(check: Any = look_at_ports) -> Marked:
 CONTROLS = a_register(a_control(), a_control("TST-002", applies_to="repo"), a_control("TST-003", status="planned"))
 WANTED = ledger.expected(CONTROLS, marked())
 (KEY,) = WANTED
+MADE_OF = making.digest(CONTROLS["TST-001"])
 
 
 def a_campaign(folder: Path, **changed: Any) -> Path:
-    entry = {"control": KEY[0], "probe": KEY[1], "proved": True, "digest": WANTED[KEY], **changed}
+    entry = {"control": KEY[0], "probe": KEY[1], "proved": True, "digest": WANTED[KEY], "made_of": MADE_OF, **changed}
     path = folder / "probes.json"
     path.write_text(json.dumps({"started": "2026-11-22T18:00:00Z", "probes": [entry]}))
     return path
@@ -47,7 +48,7 @@ def test_what_was_proved_is_kept_with_its_day(tmp_path: Path) -> None:
     path = tmp_path / "seen-red.json"
     assert ledger.take(a_campaign(tmp_path), WANTED, path) == (1, [])
     assert json.loads(path.read_text()) == [
-        {"control": "TST-001", "probe": "the port is opened", "digest": WANTED[KEY], "seen": "2026-11-22"},
+        {"control": "TST-001", "probe": "the port is opened", "digest": WANTED[KEY], "made_of": MADE_OF, "seen": "2026-11-22"},
     ]
     assert ledger.seen(path) == WANTED
 
@@ -59,6 +60,15 @@ def test_a_check_that_was_altered_is_another_one_and_its_marks_are_not_looked_at
     assert ledger.expected(CONTROLS, marked(relaxed)) != WANTED
     other = Marked(marked().checks, {"TST-001": [Probe("TST-001", the_port_is_opened, frozenset({"nft"}), frozenset({"HOST"}))]})
     assert ledger.expected(CONTROLS, other) == WANTED
+
+
+def test_what_holds_by_other_files_than_when_it_was_proved_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "seen-red.json"
+    assert ledger.made_otherwise(CONTROLS, path) == frozenset()
+    ledger.take(a_campaign(tmp_path), WANTED, path)
+    assert ledger.made_otherwise(CONTROLS, path) == frozenset()
+    ledger.take(a_campaign(tmp_path, made_of="0" * 16), WANTED, path)
+    assert ledger.made_otherwise(CONTROLS, path) == {"TST-001"}
 
 
 def test_what_was_not_proved_is_not_taken(tmp_path: Path) -> None:
