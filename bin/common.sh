@@ -90,7 +90,7 @@ give_back() {
     done
 }
 
-declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [own]=4 [drill]=5)
+declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [own]=4 [drill]=5 [four]=6)
 # lab NAME STATE ANSIBLE-ARGUMENT…: make (or, with lab_present=false, remove) a lab
 lab() {
     local name=$1 state=$2

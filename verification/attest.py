@@ -45,7 +45,7 @@ class OwnSession(Session):
         super().__post_init__()
         (host,) = self.hosts
         host.inside, host.outside, host.attests_itself = self.facts, Unseen({}), True
-        host.site, host.witness = self.inventory.declared["site_name"], BY_HOST
+        host.site, host.witness = host.declared["site_name"], BY_HOST
         host.page, host.kinds_left_out = self.expected["site"]["page"], frozenset(self.expected["site"]["kinds_left_out"])
 
     def read(self, sections: Collection[str] | None = None) -> None:

@@ -75,7 +75,7 @@ def doubt(check: Check, session: Session, host: Host) -> Doubt:
 
 def _look(check: Check, session: Session, host: Host) -> dict[str, State]:
     see = Witness()
-    given = {"host": host, "see": see, "expected": session.expected, "declared": session.inventory.declared, "repository": ROOT}
+    given = {"host": host, "see": see, "expected": session.expected, "declared": host.declared, "repository": ROOT}
     try:
         check.function(**{name: given[name] for name in inspect.signature(check.function).parameters})
     finally:

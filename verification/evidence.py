@@ -66,7 +66,7 @@ def document(run: "Run", previous: dict[str, Any] | None = None, *, attested_by:
             "started": _utc(run.started),
             "ended": _utc(datetime.now(UTC)),
             "seconds": round(run.seconds, 2),
-            "site": run.inventory.declared["site_name"],
+            "site": ", ".join(run.inventory.sites),
             "profile": run.inventory.profile,
             "active": run.active,
             "attested_by": attested_by,

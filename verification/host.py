@@ -58,6 +58,7 @@ class Host:
     name: str
     connection: Connection
     tiers: frozenset[str]
+    declared: Mapping[str, Any] = field(default_factory=dict)
     inside: Facts = field(default_factory=lambda: Facts({}))
     outside: Facts = field(default_factory=lambda: Facts({}))
     site: str = ""
@@ -78,8 +79,8 @@ class Host:
     _uncounted: list[str] = field(default_factory=list)
 
     @classmethod
-    def at(cls, address: Address) -> "Host":
-        return cls(address.name, Connection(address.name, address.ssh), address.tiers)
+    def at(cls, address: Address, declared: Mapping[str, Any]) -> "Host":
+        return cls(address.name, Connection(address.name, address.ssh), address.tiers, declared)
 
     def sudo(self, command: str, *, stdin: str = "") -> Ran:
         """A shell command as root; raises where it fails, since a probe that did nothing proves nothing."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from dataclasses import dataclass, field
@@ -35,6 +36,15 @@ class Inventory:
     declared: dict[str, Any]
     extra: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = field(default=())
+    by_host: dict[str, dict[str, Any]] = field(default_factory=dict)  # declared.yml as its templates make it for each host
+
+    def declared_by(self, host: str) -> dict[str, Any]:
+        """What the installation declares of this host."""
+        return self.by_host.get(host, self.declared)
+
+    @property
+    def sites(self) -> list[str]:
+        return list(dict.fromkeys(str(self.declared_by(host.name)["site_name"]) for host in self.hosts)) or [self.declared["site_name"]]
 
     @property
     def profile(self) -> str:
@@ -63,13 +73,15 @@ def read(path: Path, extra: tuple[str, ...] = (), limit: str | None = None) -> I
         named = ", ".join(members["appliance"]) or "none"
         raise CannotRun(f"{path} has no host {limit or 'in the group appliance'}; it has: {named}")
     folder = path if path.is_dir() else path.parent
+    wanted = PLACE | _named(folder / "declared.yml")
     for name, variables in hostvars.items():
         context = {**variables, "inventory_dir": str(folder), "inventory_hostname": name}
-        hostvars[name] = {key: context[key] for key in context if key.startswith(("ansible_", "lab_")) or key in PLACE}
+        hostvars[name] = {key: context[key] for key in context if key.startswith(("ansible_", "lab_")) or key in wanted}
     addresses = tuple(_address(name, hostvars.get(name, {}), members) for name in appliance)
     observers = [_address(name, hostvars.get(name, {}), members) for name in members["observers"]]
-    declared = declaration(folder / "declared.yml", hostvars.get(appliance[0], {}))
-    return Inventory(path, addresses, observers[0] if observers else None, declared, extra, waivers(declared))
+    by_host = {name: declaration(folder / "declared.yml", hostvars.get(name, {})) for name in appliance}
+    declared = by_host[appliance[0]]
+    return Inventory(path, addresses, observers[0] if observers else None, declared, extra, waivers(declared), _one_installation(by_host))
 
 
 def own(settings: Path) -> Inventory:
@@ -134,6 +146,33 @@ def declaration(path: Path, variables: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(rendered, dict) or not rendered.get("site_name"):
         raise CannotRun(f"{path} names no site_name")
     return rendered
+
+
+def _named(path: Path) -> frozenset[str]:
+    """The variables of the inventory that declared.yml names; nothing else that an inventory holds is the verifier's to know."""
+    try:
+        return frozenset(re.findall(r"[a-z_]\w*", " ".join(re.findall(r"{{(.*?)}}", path.read_text()))))
+    except OSError:
+        return frozenset()  # declaration() says so
+
+
+def _one_installation(by_host: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Raises CannotRun where hosts are told different things of what is one for all, or two could only be seen as one from outside."""
+    (first, declared), *others = by_host.items()
+    for name, other in others:
+        for key in ("profile", "deviations", "application"):
+            if other.get(key) != declared.get(key):
+                raise CannotRun(f"declared.yml gives {first} and {name} a different {key}, and that is one for all hosts of an inventory")
+    seen: dict[str, str] = {}
+    for name, one in by_host.items():
+        for address in map(str, one.get("site_addresses") or ()):
+            if address in seen:
+                raise CannotRun(
+                    f"declared.yml gives {seen[address]} and {name} the same address {address}, and from outside one of them "
+                    'would never be seen: write site_addresses: ["{{ site_address }}"] there, and in hosts.yml a site_address for each host'
+                )
+            seen[address] = name
+    return by_host
 
 
 def waivers(declared: dict[str, Any]) -> tuple[Waiver, ...]:

@@ -33,7 +33,7 @@ class Stage(Session):
     def __post_init__(self) -> None:
         self.expected = {}
         self.observer = Observer("stage")
-        self.hosts = [Host("stage", Connection("stage", ("nowhere.invalid",)), frozenset({"edge", "app", "db"}))]
+        self.hosts = [Host("stage", Connection("stage", ("nowhere.invalid",)), frozenset({"edge", "app", "db"}), self.inventory.declared)]
 
     def read(self, _sections: Collection[str] | None = None) -> None:
         for host in self.hosts:

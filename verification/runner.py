@@ -242,8 +242,8 @@ class Plugin:
         return self.session.expected
 
     @pytest.fixture
-    def declared(self) -> dict[str, Any]:
-        return self.session.inventory.declared
+    def declared(self, case: Case) -> Mapping[str, Any]:
+        return case.host.declared if case.host else self.session.inventory.declared
 
     @pytest.fixture
     def repository(self) -> Path:

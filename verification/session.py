@@ -31,7 +31,7 @@ class Session:
     def __post_init__(self) -> None:
         without = [tier for tier in TIERS if not any(tier in address.tiers for address in self.inventory.hosts)]
         self.expected = expectations.load(self.inventory.profile, self.inventory.declared, without=without)
-        self.hosts = [Host.at(address) for address in self.inventory.hosts]
+        self.hosts = [Host.at(address, self.inventory.declared_by(address.name)) for address in self.inventory.hosts]
         seen_from = self.inventory.observer
         self.observer = Observer(seen_from.name, Connection(seen_from.name, seen_from.ssh)) if seen_from else Observer("controller")
 
@@ -56,7 +56,7 @@ class Session:
             for host, within, around, knock in zip(self.hosts, inside, outside, knocks, strict=True):
                 host.inside = within.result()
                 host.outside = Facts({**around.result().sections, "ssh_offers": knock.result()}, around.result().seconds)
-                host.site, host.witness = self.inventory.declared["site_name"], self.observer.name
+                host.site, host.witness = host.declared["site_name"], self.observer.name
                 host.seen_by_stranger = self.observer.connection is not None
                 host.page, host.kinds_left_out = self.expected["site"]["page"], frozenset(self.expected["site"]["kinds_left_out"])
                 host.look_outside = partial(self._look, host)
@@ -77,11 +77,11 @@ class Session:
         host.outside = Facts({**host.outside.sections, **again.sections}, host.outside.seconds + again.seconds)
 
     def _outside_parameters(self, host: Host) -> dict[str, Any]:
-        addresses = [str(address) for address in self.inventory.declared.get("site_addresses", [])]
+        addresses = [str(address) for address in host.declared.get("site_addresses", [])]
         if not addresses:
             raise CannotRun("declared.yml lists no site_addresses: the verifier does not know where to look from outside")
         return {
-            "site": self.inventory.declared["site_name"],
+            "site": host.declared["site_name"],
             "page": self.expected["site"]["page"],
             "address": addresses[0],
             "addresses": addresses,

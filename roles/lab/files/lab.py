@@ -23,7 +23,7 @@ from network import Network, resolver_configuration, run
 from rootfs import LabError
 
 # The last number of a host's addresses; the gateway, which is the controller, has 1.
-NUMBERS = {"casemate": 10, "casemate-dev": 10, "builder": 10, "observer": 20}
+NUMBERS = {"casemate": 10, "casemate-2": 11, "casemate-3": 12, "casemate-4": 13, "casemate-dev": 10, "builder": 10, "observer": 20}
 FREE_BYTES = 6 * 1024**3
 TOOLS = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "nft": "nftables", "ip": "iproute2",
          "ssh": "openssh-client", "ssh-keygen": "openssh-client"}  # fmt: skip
