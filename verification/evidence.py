@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from verification import expectations
 from verification.inventory import ROOT
 from verification.register import CONTROLS, Control
 from verification.text import visible
@@ -20,7 +21,7 @@ from verification.words import FROM_BEST_TO_WORST, Observation, Result, State
 if TYPE_CHECKING:  # it brings pytest along, which those who only read evidence can do without
     from verification.runner import Run
 
-SCHEMA_VERSION = "1.3"  # the same number before the dot: older results can still be compared with
+SCHEMA_VERSION = "1.4"  # the same number before the dot: older results can still be compared with
 CONTROLLER = "the controller"
 REMOVED = "[removed: it looks like a secret]"
 # What never belongs into evidence, whatever a check observed: the last line of defence, not the first.
@@ -68,6 +69,7 @@ def document(run: "Run", previous: dict[str, Any] | None = None, *, attested_by:
             "seconds": round(run.seconds, 2),
             "site": ", ".join(run.inventory.sites),
             "profile": run.inventory.profile,
+            "profile_differs": expectations.differences(run.inventory.profile),
             "active": run.active,
             "attested_by": attested_by,
             "verifier": _versions(),

@@ -2,7 +2,7 @@
 group without a host, and by application/other.yml where another application than Casemate's own runs; filled in from declared.yml.
 All of it is written by hand, from the requirements and never from the roles: a wrong default there must be seen here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,8 @@ EXPECTED = Path(__file__).parent / "expected"
 
 def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED, *, without: Iterable[str] = ()) -> dict[str, Any]:
     """The expectations of a profile, where no host is in the groups `without`."""
-    overlay = folder / "profile" / f"{profile}.yml"
-    if profile != "baseline" and not overlay.is_file():
-        known = ", ".join(sorted(["baseline", *(path.stem for path in overlay.parent.glob("*.yml"))]))
-        raise CannotRun(f"declared.yml names the profile {profile!r}; there are expectations for: {known}")
-    merged = baseline(folder / "baseline")
-    if profile != "baseline":
-        merged = merge(merged, yaml.safe_load(overlay.read_text()) or {})
+    changes, _why = overlay(profile, folder)
+    merged = merge(baseline(folder / "baseline"), changes)
     for group in without:
         if (over := folder / "without" / f"{group}.yml").is_file():
             merged = merge(merged, yaml.safe_load(over.read_text()))
@@ -34,6 +29,45 @@ def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED, *, 
         merged = merge(merged, yaml.safe_load(over.read_text()))
     rendered: dict[str, Any] = render(merged, dict(declared))
     return rendered
+
+
+def profiles(folder: Path = EXPECTED) -> list[str]:
+    return sorted(["baseline", *(path.stem for path in (folder / "profile").glob("*.yml"))])
+
+
+def differences(profile: str, folder: Path = EXPECTED) -> list[dict[str, Any]]:
+    """What a profile expects otherwise than baseline, each with both values and the reason. Raises CannotRun for one without a reason."""
+    changes, why = overlay(profile, folder)
+    why = {name: reason for name, reason in why.items() if reason}
+    found, usual = dict(leaves(changes)), dict(leaves(baseline(folder / "baseline")))
+    for name, fault in (
+        (sorted(found.keys() - why.keys()), "changes {} and gives no reason"),
+        (sorted(why.keys() - found.keys()), "gives a reason for {} and changes nothing there"),
+        (sorted(found.keys() - usual.keys()), "changes {}, of which baseline knows nothing"),
+    ):
+        if name:
+            raise CannotRun(f"verification/expected/profile/{profile}.yml {fault.format(', '.join(name))}")
+    return [{"what": name, "baseline": usual[name], "here": found[name], "why": why.get(name, "")} for name in sorted(found)]
+
+
+def overlay(profile: str, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """A profile's changes, and the reason of each by its place, as `hsts.stage`."""
+    if profile not in profiles(folder):
+        raise CannotRun(f"declared.yml names the profile {profile!r}; there are expectations for: {', '.join(profiles(folder))}")
+    if profile == "baseline":
+        return {}, {}
+    changes = yaml.safe_load((folder / "profile" / f"{profile}.yml").read_text()) or {}
+    if not isinstance(why := changes.pop("reasons", None), dict):
+        raise CannotRun(f"verification/expected/profile/{profile}.yml has no `reasons`: each change needs one, by its place")
+    return changes, why
+
+
+def leaves(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, dict):
+            yield from leaves(item, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", item
 
 
 def baseline(folder: Path) -> dict[str, Any]:
