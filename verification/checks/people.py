@@ -175,6 +175,24 @@ def sessions_are_stored_as_they_are(host: Host) -> None:
     patch_application(host, "accounts/sessions.py", "return hashlib.sha256(session_key.encode()).hexdigest()", "return session_key")
 
 
+@control("APP-012", active=True)
+def test_a_session_ends_by_itself(host: Host, see: Witness, expected: Expected) -> None:
+    household = host.household("ages")
+    ages, show = household.seen["ages"], "casemate/accounts/gate.py"
+    see.exactly("where the right password leads", ages["young"], ["/sign-in/verify/", "/sign-in/verify/"])
+    see.exactly("where it leads after minutes without a request", ages["idle"], expected["sessions"]["idle"], show=show)
+    see.exactly("where it leads after minutes in all, used meanwhile", ages["in all"], expected["sessions"]["in_all"], show=show)
+    for name, enrolment in household.seen["enrolments"].items():
+        see.exactly(f"what keeps {name}'s cookie beyond the browser", enrolment["the cookie is kept by"], [])
+
+
+@probe("APP-012", touches=("gate: age",), spoils=("BLD-021",))
+def somebody_complains_of_too_many_sign_ins(host: Host) -> None:
+    patch_application(
+        host, "accounts/gate.py", "if now - started > settings.SESSION_ABSOLUTE or now - seen > settings.SESSION_IDLE:", "if False:"
+    )
+
+
 @control("APP-013", active=True)
 def test_signing_in_makes_a_new_session(host: Host, see: Witness) -> None:
     for name, enrolment in host.household().seen["enrolments"].items():

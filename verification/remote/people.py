@@ -4,7 +4,9 @@ They come over the application's own socket, as nginx does, from addresses of th
 requests and fail2ban bans addresses, so that through them nobody could see what the application does by itself.
 """
 
+import hashlib
 import re
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -66,9 +68,38 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
         "of their own": sum(f"/o/{mine}/audit/" in page for mine, page in pages),
         "of the other's": sum(f"/o/{other if mine == own else own}/" in page for mine, page in pages),
     }
+    if "ages" in parameters["parts"]:
+        seen["ages"] = ages(parameters)
     if "guessing" in parameters["parts"]:
         seen["guessing"] = guessing(parameters, alice, mallory)
     return seen
+
+
+def ages(parameters: Parameters) -> dict[str, Any]:
+    """Where two sessions of carol lead, after the password alone: one that was left alone for so many minutes, and one in constant use."""
+    idle, used = Visitor(parameters, "carol"), Visitor(parameters, "carol")
+    seen: dict[str, Any] = {"young": [led(who.give_password()) for who in (idle, used)], "idle": {}, "in all": {}}
+    for left_alone, older, in_all in ((4, 719, 719), (6, 2, 721), (29, 0, 0), (31, 0, 0)):
+        made_older((idle, "seen", left_alone), (used, "started", older))
+        seen["idle"][str(left_alone)] = led(idle.get("/"))
+        if in_all:
+            seen["in all"][str(in_all)] = led(used.get("/"))
+    return seen
+
+
+def made_older(*aged: tuple[Visitor, str, int]) -> None:
+    """What sessions say of themselves, so many minutes earlier: the clock of a host that works is left alone."""
+    changes = [(hashlib.sha256(who.jar.get("__Host-sessionid", "").encode()).hexdigest(), name, minutes) for who, name, minutes in aged]
+    script = (
+        "from casemate.accounts.models import Session\n"
+        f"for key, name, minutes in {changes!r}:\n"
+        "    for session in Session.objects.filter(session_key=key):\n"
+        "        data = session.get_decoded()\n"
+        "        data[name] -= 60 * minutes\n"
+        "        session.session_data = session.get_session_store_class()().encode(data)\n"
+        "        session.save(update_fields=['session_data'])\n"
+    )
+    subprocess.run(["/usr/local/sbin/casemate", "shell", "-v", "0", "-c", script], check=True, capture_output=True)
 
 
 def first_id(page: dict[str, Any], before: str) -> str:

@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 from verification.remote.sections import Parameters
 from verification.remote.wire import SECONDS, answer, refusal, request
 
+# What a cookie may say of itself and still end with the browser.
+ENDS_WITH_BROWSER = {"httponly", "path", "samesite", "secure"}
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
@@ -21,6 +23,7 @@ class Visitor:
     def __init__(self, parameters: Parameters, name: str = "", address: str = "127.0.0.8") -> None:
         self.parameters, self.address, self.page, self.seed = parameters, address, "", ""
         self.jar: dict[str, str] = {}
+        self.attributes: dict[str, list[str]] = {}  # of each cookie, as it was set last
         self.person = parameters["people"].get(name, {})
         self.agent = self.person.get("agent", "casemate-verify")
 
@@ -65,6 +68,7 @@ class Visitor:
             "the key is random and nothing else": bool(re.fullmatch(r"[a-z0-9]{32}", self.jar.get("__Host-sessionid", ""))),
             # What the database is to know it by; the key itself stays here.
             "digest of the key": digest,
+            "the cookie is kept by": sorted({*self.attributes.get("__Host-sessionid", ["no cookie"])} - ENDS_WITH_BROWSER),
             "the digest opens": led(stored.get("/")),
         }
 
@@ -96,6 +100,7 @@ class Visitor:
             if name == "set-cookie":
                 key, _, content = value.split(";")[0].partition("=")
                 self.jar[key] = content
+                self.attributes[key] = sorted(part.split("=")[0].strip().lower() for part in value.split(";")[1:])
         if found["status"] == 200:
             self.page = found["body"]
         return found
