@@ -5,9 +5,12 @@ An observation that no alteration turns red looks at nothing. The host is read o
 
 import copy
 import inspect
+import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from typing import Any
 
 from verification.host import Facts, Host, Newcomer, NotObserved
@@ -25,6 +28,7 @@ JUNK = ' altered/1.0 traceback "files": <script>x</script> <form method="post"> 
 WORDS = ("'unsafe-inline'", "https://altered.example")  # put after each word of a policy
 ENOUGH = 400  # of a list's elements; the others are like them
 FEW = 20
+WORK: list[Callable[[int], "Doubt"]] = []
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,38 @@ class Doubt:
 
 
 def doubts(session: Session, host: Host, controls: Register, marked: Marked, *, active: bool) -> Iterator[Doubt]:
-    """Every check of this host's controls, the active ones where `active`, against the facts that the session read."""
+    """Every check of this host's controls, the active ones where `active`, against the facts that the session read.
+
+    Each has looked once before the work is divided among the processors: what active checks try on the host is tried only then.
+    """
     aside = set_aside(controls, session.inventory, session.expected)
+    checks = []
     for identifier, control in controls.items():
         if identifier in aside or not control.implemented or host.name not in {place for place, _host in places(control, [host])}:
             continue
-        for check in marked.checks.get(identifier, []):
-            if check.active and not active:
-                continue
-            yield doubt(check, session, host)
+        checks += [check for check in marked.checks.get(identifier, []) if active or not check.active]
+    if active:
+        host.newcomer()
+    for check in checks:
+        with suppress(NotApplicable, NotTestable, NotObserved):  # doubt() says so
+            _look(check, session, host)
+    with forked(lambda number: doubt(checks[number], session, host)) as pool:
+        yield from pool.map(_in_a_fork, range(len(checks)))
+
+
+@contextmanager
+def forked(work: Callable[[int], Doubt]) -> Iterator[ProcessPoolExecutor]:
+    """Processes that know all that is known here by now, since a session cannot be sent to one."""
+    WORK.append(work)
+    try:
+        with ProcessPoolExecutor(len(os.sched_getaffinity(0)), get_context("fork")) as pool:
+            yield pool
+    finally:
+        WORK.pop()
+
+
+def _in_a_fork(number: int) -> Doubt:
+    return WORK[-1](number)
 
 
 def doubt(check: Check, session: Session, host: Host) -> Doubt:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from verification.checks import supply
-from verification.doubt import Doubt, doubt
-from verification.host import Facts, Host
+from verification.doubt import Doubt, doubt, doubts
+from verification.host import Facts, Host, Newcomer
 from verification.inventory import ROOT
-from verification.marks import Check
-from verification.tests.conftest import Stage, an_inventory
+from verification.marks import Check, Marked
+from verification.tests.conftest import Stage, a_control, a_register, an_inventory
 from verification.witness import Witness
 from verification.words import NotApplicable, State
 
@@ -58,6 +58,32 @@ def test_what_cannot_be_doubted_says_why() -> None:
 
     assert doubted(absent).not_seen == "nobody is enrolled here yet"
     assert doubted(red).not_seen == "red before anything was altered: answer"
+
+
+def test_all_checks_are_doubted_in_their_order_and_what_they_try_is_tried_once(tmp_path: Path) -> None:
+    tried = tmp_path / "tried"
+
+    def attempt(_host: Host) -> dict[str, Any]:
+        tried.write_text(f"{tried.read_text() if tried.exists() else ''}once ")
+        return {"banned": True}
+
+    def ports(host: Host, see: Witness) -> None:
+        see.exactly("ports", {entry["port"] for entry in host.inside["listeners"]}, {443})
+
+    def ban(host: Host, see: Witness) -> None:
+        see.exactly("banned", host.trial("ban", attempt)["banned"], True)
+
+    def absent() -> None:
+        raise NotApplicable("nobody is enrolled here yet")
+
+    stage = Stage(an_inventory())
+    stage.hosts[0].inside = Facts(copy.deepcopy(FACTS))
+    stage.hosts[0]._newcomer = Newcomer({}, {}, {}, {})
+    checks = {"TST-001": [Check("TST-001", ports), Check("TST-001", ban, active=True)], "TST-002": [Check("TST-002", absent)]}
+    controls = a_register(a_control(), a_control("TST-002"))
+    found = list(doubts(stage, stage.hosts[0], controls, Marked(checks, {}), active=True))
+    assert found == [Doubt("TST-001", 1, ()), Doubt("TST-001", 1, ()), Doubt("TST-002", 0, (), "nobody is enrolled here yet")]
+    assert tried.read_text() == "once "
 
 
 @pytest.mark.parametrize(
