@@ -24,7 +24,7 @@ def test_a_password_alone_opens_enrolment_and_sign_out(host: Host, see: Witness,
     see.exactly("what is not sent to the second factor", opened, expected["people"]["opened_by_password"])
 
 
-@probe("AUTH-010", touches=("gate",), spoils=("APP-013", "AUTH-013", "BLD-021"))
+@probe("AUTH-010", touches=("gate",), spoils=("APP-013", "AUTH-013", "AUTH-020", "BLD-021"))
 def a_second_factor_is_left_out_for_a_demonstration(host: Host) -> None:
     patch_application(host, "accounts/gate.py", "if level is Access.SIGNED_IN and not signed_in(request):", "if False:")
 
@@ -144,7 +144,7 @@ def test_every_address_asks_who_is_there(host: Host, see: Witness, expected: Exp
     see.exactly("what is not sent to the sign-in", opened, expected["people"]["public"])
 
 
-@probe("AUTH-023", touches=("views: profile",), spoils=("AUTH-010", "AUTH-013", "BLD-021"))
+@probe("AUTH-023", touches=("views: profile",), spoils=("AUTH-010", "AUTH-013", "AUTH-016", "BLD-021"))
 def a_page_is_opened_for_everybody(host: Host) -> None:
     everybody = "@access(Access.ANYONE)\n@require_safe\ndef profile("
     patch_application(host, "accounts/views.py", "@access(Access.SIGNED_IN)\n@require_safe\ndef profile(", everybody)
