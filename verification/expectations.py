@@ -1,5 +1,5 @@
 """What is expected of a host: verification/expected/baseline, a file an area, overlaid by the profile's, by without/GROUP.yml for a
-group without a host, and by application/other.yml where another application than Casemate's own runs; filled in from declared.yml.
+group without a host, and by application/other.yml and edge_certificate/provided.yml where declared.yml says so; filled in from there.
 All of it is written by hand, from the requirements and never from the roles: a wrong default there must be seen here."""
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +12,8 @@ from verification.inventory import render
 from verification.words import CannotRun
 
 EXPECTED = Path(__file__).parent / "expected"
+# What else of declared.yml leads to other expectations, and what is meant where it says nothing.
+USUAL = {"application": "casemate", "edge_certificate": "private"}
 
 
 def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED, *, without: Iterable[str] = ()) -> dict[str, Any]:
@@ -21,12 +23,12 @@ def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED, *, 
     for group in without:
         if (over := folder / "without" / f"{group}.yml").is_file():
             merged = merge(merged, yaml.safe_load(over.read_text()))
-    application = str(declared.get("application", "casemate"))
-    if application != "casemate":
-        over = folder / "application" / f"{application}.yml"
-        if not over.is_file():
-            raise CannotRun(f"declared.yml says application: {application}; it is casemate (the default) or other")
-        merged = merge(merged, yaml.safe_load(over.read_text()))
+    for name, usual in USUAL.items():
+        if (said := str(declared.get(name, usual))) != usual:
+            known = [path.stem for path in (folder / name).glob("*.yml")]
+            if said not in known:
+                raise CannotRun(f"declared.yml says {name}: {said}; it is {usual} (the default) or {' or '.join(known)}")
+            merged = merge(merged, yaml.safe_load((folder / name / f"{said}.yml").read_text()))
     rendered: dict[str, Any] = render(merged, dict(declared))
     return rendered
 
