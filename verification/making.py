@@ -32,9 +32,7 @@ def files(by: str, house: Path = ROOT) -> Iterator[Path]:
 
 
 def _below(place: Path) -> Iterator[Path]:
-    """A file, or those of a folder that somebody wrote: neither caches nor what was built."""
+    """A file, or those of a folder that somebody wrote: neither caches nor what only people read."""
     if place.is_file():
         yield place
-    for path in place.rglob("*"):
-        if path.is_file() and not {"__pycache__", "node_modules"}.intersection(path.parts) and path.suffix != ".pyc":
-            yield path
+    yield from (path for path in place.rglob("*") if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".md")

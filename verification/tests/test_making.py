@@ -17,6 +17,7 @@ def house(tmp_path: Path) -> Path:
         "files/nginx/site.conf.j2": "server {}",
         "files/systemd/nginx.service.d/casemate.conf": "[Service]",
         "files/systemd/casemate.service": "[Unit]",
+        "roles/nginx/README.md": "# nginx",
         "app/casemate/vault/models.py": "",
         "app/casemate/vault/__pycache__/models.cpython-313.pyc": "",
         "app/casemate/headers.py": "",
