@@ -22,13 +22,15 @@ SETTINGS = ("APT::Periodic", "Unattended-Upgrade", "Casemate", "APT::Get::AllowU
 def updates(parameters: Parameters) -> dict[str, Any]:
     """What apt is told, when it fetched its lists, and which security updates they offer that this host does not have."""
     archives = list(_security_archives())
+    pattern = "${Package}\\t${Architecture}\\t${Version}\\t${db:Status-Abbrev}\\n"
+    rows = [line.split("\t") for line in output("dpkg-query", "-W", "-f", pattern).splitlines()]
     return {
         "settings": _settings(output("apt-config", "dump")),
         "units": _units(parameters["update_units"]),
         "archives": sorted({release.partition("_dists_")[2] for release in archives}),
         "lists are days old": _days(_fetched()),
-        "pending": _pending(archives),
-        "held": sorted(output("apt-mark", "showhold").split()),
+        "pending": _pending(archives, {(name, arch): version for name, arch, version, state in rows if state[1:2] == "i"}),
+        "held": sorted(name for name, _architecture, _version, state in rows if state[:1] == "h"),
         "a reboot waits for days": _days(REBOOT.stat().st_mtime) if REBOOT.exists() else 0.0,
     }
 
@@ -77,11 +79,8 @@ def _fetched() -> float:
     return max([*(place.stat().st_mtime for place in places), *(path.stat().st_ctime for path in LISTS.glob("*InRelease"))], default=0.0)
 
 
-def _pending(archives: list[str]) -> dict[str, dict[str, Any]]:
+def _pending(archives: list[str], installed: dict[tuple[str, str], str]) -> dict[str, dict[str, Any]]:
     """Each installed package of which a security archive has a newer version, whatever pins or holds say of it, and for how many days."""
-    pattern = "${Package}\\t${Architecture}\\t${Version}\\t${db:Status-Abbrev}\\n"
-    rows = [line.split("\t") for line in output("dpkg-query", "-W", "-f", pattern).splitlines()]
-    installed = {(name, architecture): version for name, architecture, version, state in rows if state[1:2] == "i"}
     known: dict[str, float] = json.loads(SEEN.read_text()) if SEEN.exists() else {}
     found: dict[str, dict[str, Any]] = {}
     for archive in archives:

@@ -117,14 +117,14 @@ def test_what_the_security_archive_offers_and_the_host_lacks_is_pending(
     (tmp_path / "other_dists_trixie_main_binary-amd64_Packages").write_text(stanza("nginx", "99"))
     packages = tmp_path / f"{archive}_main_binary-amd64_Packages{'.gz' if compressed else ''}"
     packages.write_bytes(gzip.compress(text.encode()) if compressed else text.encode())
-    installed = "openssl\tamd64\t3.5.1-1\tii \nnginx\tamd64\t1.26.3-3+deb13u9\tii \npy\tall\t1\tii \nabsent\tamd64\t1\trc \n"
+    installed = {("openssl", "amd64"): "3.5.1-1", ("nginx", "amd64"): "1.26.3-3+deb13u9", ("py", "all"): "1"}
     monkeypatch.setattr(reading, "LISTS", tmp_path)
     monkeypatch.setattr(reading, "SEEN", tmp_path / "seen.json")
-    monkeypatch.setattr(reading, "output", lambda *argv: text if "cat-file" in argv else installed)
+    monkeypatch.setattr(reading, "output", lambda *_argv: text)
     (tmp_path / "seen.json").write_text(f'{{"openssl 3.5.1-1+deb13u1": {time.time() - 5 * reading.DAY}}}')
     archives = list(reading._security_archives())
     assert archives == [archive]
-    found = reading._pending(archives)
+    found = reading._pending(archives, installed)
     assert {name: (update["installed"], update["offered"], update["days"]) for name, update in found.items()} == {
         "openssl": ("3.5.1-1", "3.5.1-1+deb13u1", 5.0),
         "py": ("1", "2", 0.0),
