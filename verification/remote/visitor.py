@@ -49,6 +49,7 @@ class Visitor:
         wrong = led(self.post("/enrol/totp/", code="000000"))
         after_wrong = led(self.get("/"))
         time.sleep(1.1)  # the wait after one wrong code
+        window = self._beside_the_window() if self.person.get("window") else {}
         # The code of the half minute before is good until this one ends, and a busy host takes some seconds to look at it.
         if (left := 30 - time.time() % 30) < 6:
             time.sleep(left)
@@ -63,6 +64,7 @@ class Visitor:
             "with the password alone": alone,
             "wrong code": [wrong, after_wrong],
             "right code": right,
+            "the window": window | {"half a minute late": right},
             "the key changed": before != self.jar.get("__Host-sessionid"),
             "the old key opens": led(stale.get("/")),
             "the key is random and nothing else": bool(re.fullmatch(r"[a-z0-9]{32}", self.jar.get("__Host-sessionid", ""))),
@@ -71,6 +73,18 @@ class Visitor:
             "the cookie is kept by": sorted({*self.attributes.get("__Host-sessionid", ["no cookie"])} - ENDS_WITH_BROWSER),
             "the digest opens": led(stored.get("/")),
         }
+
+    def _beside_the_window(self) -> dict[str, str]:
+        """Codes of a minute ago and of in a minute, each with time until the next half minute, in which it would be another's turn."""
+        found, pause = {}, 2.1  # the wait after a second wrong code; it doubles
+        for when, steps in (("a minute late", -2), ("a minute early", 2)):
+            if (left := 30 - time.time() % 30) < 6:
+                time.sleep(left)
+            self.get("/enrol/totp/")
+            found[when] = led(self.post("/enrol/totp/", code=self.code(steps)))
+            time.sleep(pause)
+            pause *= 2
+        return found
 
     def give_password(self, password: str = "") -> dict[str, Any]:
         self.jar.clear()
