@@ -14,9 +14,10 @@ from verification.host import Host, NotObserved, facts_of, script_of
 
 NAMES = ("alice", "mallory", "carol", "nobody")  # nobody is not enrolled
 HERE, ELSEWHERE = "127.0.0.8", "127.0.0.9"  # from where they come
-# What is done beyond moving in, where a check asks for it: passwords stored and opened, wrong ones guessed, and locks tried and lifted.
-PARTS = frozenset({"vault", "guessing", "locks"})
-MODULES = ("sections", "wire", "visitor", "vaults", "people")
+# What is done beyond moving in, where a check asks for it: passwords stored and opened, each page looked at, wrong passwords guessed,
+# and locks tried and lifted.
+PARTS = frozenset({"vault", "pages", "guessing", "locks"})
+MODULES = ("sections", "pages", "wire", "visitor", "vaults", "people")
 SOCKET = "/run/casemate/gunicorn.sock"
 
 
