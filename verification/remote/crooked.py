@@ -14,7 +14,7 @@ PATIENCE = 20.0  # seconds for one that stops in its middle: nginx lets it go af
 
 @on_request
 def crooked(parameters: Parameters) -> dict[str, Any]:
-    """The status of each, 0 where the connection was closed without an answer, -1 where nobody let go of it."""
+    """The status of each (of a 404 whether nginx says it), 0 where it was closed without an answer, -1 where nobody let go of it."""
     texts = requests(parameters["site"], parameters["mark"])
     with ThreadPoolExecutor(max_workers=8) as pool:
         sent = {name: pool.submit(_send, parameters, text) for name, text in texts.items()}
@@ -90,7 +90,7 @@ def requests(site: str, mark: str) -> dict[str, bytes]:
     }
 
 
-def _send(parameters: Parameters, text: bytes) -> int:
+def _send(parameters: Parameters, text: bytes) -> int | str:
     context = ssl.create_default_context(cadata=parameters["ca"] or None)
     began = time.monotonic()
     try:
@@ -98,7 +98,9 @@ def _send(parameters: Parameters, text: bytes) -> int:
             socket.create_connection((parameters["address"], 443), timeout=PATIENCE) as raw,
             context.wrap_socket(raw, server_hostname=parameters["site"]) as connection,
         ):
-            status: int = answer(connection, text.decode())["status"]
+            given = answer(connection, text.decode())
     except OSError as error:
-        status = refusal(error)["status"]
-    return -1 if status == 0 and time.monotonic() - began > PATIENCE - 1 else status
+        given = refusal(error)
+    if given["status"] == 404 and "/-/error.css" in given["body"]:
+        return "404 of nginx"
+    return -1 if given["status"] == 0 and time.monotonic() - began > PATIENCE - 1 else int(given["status"])
