@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,33 @@ def test_exactly_the_intended_addresses_answer(host: Host, see: Witness, expecte
 @probe("WEB-030", touches=("urls",), spoils=("APP-013", "AUTH-010", "BLD-021"))
 def a_page_that_helps_to_find_a_fault_stays(host: Host) -> None:
     patch_application(host, "urls.py", '    path("healthz",', '    path("debug/", healthz, name="debug"),\n    path("healthz",')
+
+
+@control("OPS-001")
+def test_a_weakness_can_be_reported_in_private(host: Host, see: Witness, declared: Expected, repository: Path) -> None:
+    seen, show = host.outside["security_txt"], f"curl -si https://{host.site}/.well-known/security.txt"
+    see.exactly("status and type", [seen["status"], seen["type"]], [200, "text/plain; charset=utf-8"], show=show)
+    fields: dict[str, list[str]] = {}
+    for name, value in seen["fields"]:
+        fields.setdefault(name.lower(), []).append(value)
+    see.exactly("its fields", set(fields), {"contact", "expires", "preferred-languages", "canonical"}, show=show)
+    see.exactly("contact, as it is declared", fields.get("contact"), [declared.get("security_contact", "none is declared")], show=show)
+    see.exactly("where it says that it stands", fields.get("canonical"), [f"https://{host.site}/.well-known/security.txt"], show=show)
+    ends = [datetime.fromisoformat(value) for value in fields.get("expires", [])]
+    see.exactly("times that an end is named", len(ends), 1, show=show)
+    left = [(end - datetime.now(UTC)).days for end in ends]
+    see.at_least("days until it expires", min(left, default=0), 1, show=show)
+    see.at_most("days that it promises", max(left, default=0), 366, show=show)
+    policy = " ".join((repository / "SECURITY.md").read_text().partition("## Report a weakness")[2].partition("\n## ")[0].split())
+    see.exactly(
+        "SECURITY.md leads to it", "the contact that it names in `/.well-known/security.txt`" in policy, True, show="cat SECURITY.md"
+    )
+    see.exactly("public trackers that SECURITY.md leads to", re.findall(r"\S*/issues\S*", policy), [], show="cat SECURITY.md")
+
+
+@probe("OPS-001", touches=("nginx: security.txt",))
+def the_day_on_which_the_contact_ends_goes_by(host: Host) -> None:
+    edit_nginx(host, "\\nExpires: 20", "\\nExpires: 19")
 
 
 @control("WEB-032", active=True)

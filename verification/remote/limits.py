@@ -43,6 +43,15 @@ def nowhere(parameters: Parameters) -> dict[str, int]:
         return {path: answered.result()["status"] for path, answered in ask.items()}
 
 
+@section
+def security_txt(parameters: Parameters) -> dict[str, Any]:
+    """RFC 9116: whom to tell of a weakness."""
+    path = "/.well-known/security.txt"
+    given = https(parameters, request("GET", path, parameters["site"]))
+    fields = [line.partition(": ")[::2] for line in given["body"].splitlines() if line and not line.startswith("#")]
+    return {"status": given["status"], "type": dict(given["headers"]).get("content-type", ""), "fields": [list(one) for one in fields]}
+
+
 @on_request
 def flood(parameters: Parameters) -> list[str]:
     """Sixty sign-ins at once from one address: the status of each, and whether it was nginx that answered."""

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from verification.witness import Witness
 from verification.words import State
 
 EXPECTED = expectations.load("lab", {"site_name": "casemate.test"})
+CONTACT = "mailto:security@casemate.test"
 NONCE = "a-nonce-of-twenty-two-x"
 
 
@@ -71,6 +73,16 @@ def facts() -> dict[str, Any]:
             "passed on": 1,
             "refused by nginx": 40,
         },
+        "security_txt": {
+            "status": 200,
+            "type": "text/plain; charset=utf-8",
+            "fields": [
+                ["Contact", CONTACT],
+                ["Expires", f"{datetime.now(UTC) + timedelta(days=90):%Y-%m-%dT%H:%M:%SZ}"],
+                ["Preferred-Languages", "en"],
+                ["Canonical", "https://casemate.test/.well-known/security.txt"],
+            ],
+        },
         "pages": {f"/page/{number}/": [a_page(number, time) for time in range(2)] for number in range(16)},
         "enrolments": {name: {"page of the second factor": a_page(0, 0)} for name in ("alice", "mallory", "carol")},
     }
@@ -79,11 +91,12 @@ def facts() -> dict[str, Any]:
 def failed(check: Any, seen: dict[str, Any]) -> list[str]:
     """What of it was red."""
     host, see = Stage(an_inventory()).hosts[0], Witness()
+    host.site = "casemate.test"
     host.inside = host.outside = Facts({name: {"value": value} for name, value in seen.items()})
     host.tried = {name: seen[name] for name in ("a flood", "declarations of preloading", "crooked requests")}
     host._household = Household({name: seen[name] for name in ("pages", "enrolments")}, {}, 3, [], True)
     host._household_parts = frozenset({"pages"})
-    given = {"host": host, "see": see, "expected": EXPECTED, "declared": {"hsts_stage": 1}, "repository": ROOT}
+    given = {"host": host, "see": see, "expected": EXPECTED, "declared": {"hsts_stage": 1, "security_contact": CONTACT}, "repository": ROOT}
     check(**{name: given[name] for name in inspect.signature(check).parameters})
     assert see.observations
     return [observation.what for observation in see.observations if observation.state is not State.PASS]
@@ -150,6 +163,10 @@ CHECKS: list[tuple[Any, str, Any]] = [
     (edge.test_exactly_the_intended_addresses_answer, "application|routes", [*sorted(EXPECTED["addresses"]), "/zz-debug/"]),
     (edge.test_exactly_the_intended_addresses_answer, "nowhere|/admin/", 200),
     (edge.test_exactly_the_intended_addresses_answer, "nowhere", {}),
+    (edge.test_a_weakness_can_be_reported_in_private, "security_txt|fields|0|1", "mailto:somebody@else.example"),
+    (edge.test_a_weakness_can_be_reported_in_private, "security_txt|fields|1|1", "1999-12-31T23:59:59Z"),
+    (edge.test_a_weakness_can_be_reported_in_private, "security_txt|fields|1|1", "2099-12-31T23:59:59Z"),
+    (edge.test_a_weakness_can_be_reported_in_private, "security_txt|status", 404),
     (edge.test_a_flood_of_one_address_is_refused_by_nginx_while_others_are_served, "a flood|tries", ["429"] * 60),
     (edge.test_a_flood_of_one_address_is_refused_by_nginx_while_others_are_served, "a flood|served meanwhile|2", 503),
     (edge.test_a_flood_of_one_address_is_refused_by_nginx_while_others_are_served, "a flood|served meanwhile", []),
