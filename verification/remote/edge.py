@@ -70,7 +70,7 @@ def nginx_packages(_parameters: Parameters) -> dict[str, Any]:
     newest = max(path.stat().st_mtime for path in LISTS if path.exists())
     return {
         "pending": {name: f"{own} → {candidate}" for name, (own, candidate, _pin) in versions.items() if own != candidate},
-        "held": sorted({*names} & {*output("apt-mark", "showhold").split()}),
+        "held": sorted(name for state, _source, name in lines if state[:1] == "h" and name in names),
         "pinned": {name: pin for name, (_own, _candidate, pin) in versions.items() if pin},
         "packages": sorted(versions),
         "days since apt looked": round((time.time() - newest) / 86400, 2),
