@@ -54,11 +54,6 @@ def a_cipher_is_appended_for_an_old_device(host: Host) -> None:
     edit_nginx(host, "ECDHE-RSA-AES128-GCM-SHA256;", "ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA;")
 
 
-@probe("TLS-003", touches=("nginx: tls of one server",))
-def one_server_block_gets_settings_of_its_own(host: Host) -> None:
-    edit_nginx(host, "ssl_reject_handshake on;", "ssl_reject_handshake on;\n        ssl_protocols TLSv1.2;")
-
-
 @control("X-26")
 def test_no_location_loses_a_header(host: Host, see: Witness, expected: Expected) -> None:
     configuration = loaded_as_written(host, see, expected)
@@ -126,8 +121,3 @@ def test_no_version_is_shown_and_nothing_a_client_sent_is_written_into_an_answer
 def a_location_gets_a_header_and_loses_the_others(host: Host) -> None:
     quick = 'location = /about { add_header Cache-Control "no-store"; return 200 "well"; }'
     edit_nginx(host, "    location = /healthz {", f"    {quick}\n        location = /healthz {{")
-
-
-@probe("X-26", touches=("nginx: unloaded",), spoils=("TLS-003",))
-def an_edit_waits_for_the_next_reload(host: Host) -> None:
-    host.sudo("echo '# to be continued' >> /etc/nginx/nginx.conf")

@@ -60,8 +60,3 @@ def test_none_of_them_reaches_the_application(host: Host, see: Witness) -> None:
 @probe("X-25", touches=("nginx: crooked paths",))
 def a_partner_sends_encoded_slashes_in_its_addresses(host: Host) -> None:
     edit_nginx(host, "if ($request_is_crooked) {", 'if ($request_is_crooked = "never") {')
-
-
-@probe("X-25", touches=("nginx: bodies",))
-def bodies_are_passed_on_as_they_come_for_large_uploads(host: Host) -> None:
-    edit_nginx(host, "proxy_http_version 1.1;", "proxy_http_version 1.1;\n            proxy_request_buffering off;")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from verification import nginx_configuration
-from verification.breaking import edit_nginx, patch_application
+from verification.breaking import patch_application
 from verification.checks.web import curl, directives, kinds, values
 from verification.host import Host
 from verification.marks import control, probe
@@ -141,7 +141,6 @@ def test_only_our_own_style_sheets_apply(host: Host, see: Witness, expected: Exp
             [],
             show=curl(host, kind),
         )
-        see.exactly(f"a page was there: {kind}", "</" in body, True)
 
 
 @control("WEB-009", active=True)
@@ -241,16 +240,6 @@ def test_a_nonce_is_the_pages_own_and_new_each_time(host: Host, see: Witness) ->
         every += [nonce for nonces in named for nonce in nonces]
     see.exactly("nonces that came twice", sorted({nonce for nonce in every if every.count(nonce) > 1}), [])
     see.at_least("characters of the shortest", min(map(len, every), default=0), 22)
-
-
-@probe("WEB-016", touches=("nginx: cache",))
-def pages_are_cached_to_make_them_quick(host: Host) -> None:
-    edit_nginx(
-        host,
-        "    upstream application {",
-        "    proxy_cache_path /var/lib/nginx/proxy/pages keys_zone=pages:1m;\n    proxy_cache pages;\n    proxy_cache_valid 200 1m;\n"
-        "    proxy_ignore_headers Cache-Control Set-Cookie Vary;\n    upstream application {",
-    )
 
 
 @probe("WEB-016", touches=("settings: nonce",), spoils=("BLD-021",))
