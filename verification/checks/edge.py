@@ -156,7 +156,7 @@ def test_one_byte_more_than_the_limit_is_refused(host: Host, see: Witness, expec
     see.exactly("addresses that were asked", set(seen), set(limits))
 
 
-@probe("WEB-027", touches=("nginx: body limit",))
+@probe("WEB-027", touches=("nginx: body limit",), spoils=("WEB",))
 def the_limits_are_lifted_for_an_import(host: Host) -> None:
     host.sudo(
         "sed -i -E 's/client_max_body_size [0-9]+[km];/client_max_body_size 0;/' /etc/nginx/nginx.conf "
