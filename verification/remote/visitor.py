@@ -9,6 +9,7 @@ import time
 from typing import Any
 from urllib.parse import urlencode
 
+from verification.remote.pages import looked_at
 from verification.remote.sections import Parameters
 from verification.remote.wire import SECONDS, answer, refusal, request
 
@@ -45,7 +46,8 @@ class Visitor:
         accepted = self.post(self.person["path"], password=password, again=password)
         before = self.jar.get("__Host-sessionid", "")
         alone = {path: led(self.get(path)) for path in self.parameters["routes"]} if self.person.get("walks") else {}
-        self.seed = "".join(re.findall(r"<span>([A-Z2-7]+)</span>", self.get("/enrol/totp/")["body"]))
+        second_factor = self.get("/enrol/totp/")
+        self.seed = "".join(re.findall(r"<span>([A-Z2-7]+)</span>", second_factor["body"]))
         wrong = led(self.post("/enrol/totp/", code="000000"))
         after_wrong = led(self.get("/"))
         time.sleep(1.1)  # the wait after one wrong code
@@ -72,6 +74,7 @@ class Visitor:
             "digest of the key": digest,
             "the cookie is kept by": sorted({*self.attributes.get("__Host-sessionid", ["no cookie"])} - ENDS_WITH_BROWSER),
             "the digest opens": led(stored.get("/")),
+            "page of the second factor": looked_at(second_factor, self.parameters["site"]),
         }
 
     def _beside_the_window(self) -> dict[str, str]:

@@ -27,6 +27,10 @@ def state_of_the_host(on_host: Shell) -> Shell:
     [
         ("nginx_hsts_stage=9", ["nginx_hsts_stage is refused", "got: 9"]),
         ("nginx_hsts_stge=1", ["nginx_hsts_stge is no variable", "nginx_hsts_stage"]),
+        ("nginx_body_limit=1g", ["nginx_body_limit is", "between 8k and 64m"]),
+        ("security_contact=security@example.org", ["security_contact is", "mailto:security@example.org"]),
+        ("body_limits={upload: 20m}", ["body_limits has", "begins and ends with a slash"]),
+        ("body_limits={/sign-in/: 20m}", ["body_limits has", "no limit of its own yet"]),
         ("mariadb_innodb_buffer_pool_size=plenty", ["mariadb_innodb_buffer_pool_size", "64M to 64G"]),
         ("valkey_memory_mib=8", ["valkey_memory_mib is 8", "16 to 384"]),
         ("site_name=Casemate", ["site_name", "declared.yml"]),
