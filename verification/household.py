@@ -14,16 +14,9 @@ from verification.host import Host, NotObserved, facts_of, script_of
 
 NAMES = ("alice", "mallory", "carol", "nobody")  # nobody is not enrolled
 HERE, ELSEWHERE = "127.0.0.8", "127.0.0.9"  # from where they come
-# What is done beyond moving in, where a check asks for it: passwords stored and opened, wrong ones guessed, locks tried and lifted,
-# sessions made older.
-PARTS = frozenset({"vault", "guessing", "locks", "ages"})
-# What is done beyond moving in, where a check asks for it: passwords stored and opened, wrong ones guessed, locks tried and lifted, and
-# codes given that are too old or too new.
-PARTS = frozenset({"vault", "guessing", "locks", "window"})
-MODULES = ("sections", "wire", "visitor", "vaults", "people")
-# What is done beyond moving in, where a check asks for it: passwords stored and opened, each page looked at, wrong passwords guessed,
-# and locks tried and lifted.
-PARTS = frozenset({"vault", "pages", "guessing", "locks"})
+# What is done beyond moving in, where a check asks for it: passwords stored and opened, each page looked at, sessions made older, codes
+# given that are too old or too new, wrong passwords guessed, and locks tried and lifted.
+PARTS = frozenset({"vault", "pages", "ages", "window", "guessing", "locks"})
 MODULES = ("sections", "pages", "wire", "visitor", "vaults", "people")
 SOCKET = "/run/casemate/gunicorn.sock"
 

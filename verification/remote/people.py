@@ -103,6 +103,8 @@ def made_older(*aged: tuple[Visitor, str, int]) -> None:
         "        session.save(update_fields=['session_data'])\n"
     )
     subprocess.run(["/usr/local/sbin/casemate", "shell", "-v", "0", "-c", script], check=True, capture_output=True)
+
+
 def pages_twice(who: Visitor, routes: list[str], own: str, ids: dict[str, str]) -> dict[str, Any]:
     """Every page that its owner may look at, asked for twice: a nonce of the first must not come again in the second."""
     found = {}
