@@ -234,21 +234,28 @@ def test_a_try_that_the_limiter_stops_is_a_line_too(world: SimpleNamespace, capl
     assert (line["reason"], line["person"]) == ("too many tries", world.alice.email)
 
 
-HOSTILE = (
-    '"x\\", \\"address\\": \\"198.51.100.1\\"}"@example.com',
-    '"\\n{\\"time\\": 1}"@example.com',
-    '"a\x01b"@example.com',
-    "nobody@example.com\n" + '{"level": "warning", "address": "198.51.100.1"}',
-    "person='alice' password=hunter2",
-    "\u202enobody@example.com",
-    "x" * 400 + "@example.com",
-    '"}',
-)
+HOSTILE = {
+    '"x\\",\\"address\\":\\"198.51.100.1\\"}"@example.com': 1,
+    '"\\n{\\"time\\":1}"@example.com': 1,
+    '"a\x01b"@example.com': 1,
+    # What is no address of mail is refused as a form, and no password is looked at.
+    'nobody@example.com\n{"level": "warning", "address": "198.51.100.1"}': 0,
+    "person='alice' password=hunter2": 0,
+    "x" * 400 + "@example.com": 0,
+    '"}': 0,
+}
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_the_name_that_was_given_cannot_break_the_line(name: str, db: None, caplog: Any) -> None:
-    given_by(name, caplog)
+@pytest.mark.parametrize(("name", "count"), HOSTILE.items())
+def test_the_name_that_was_given_cannot_break_the_line(name: str, count: int, db: None, caplog: Any) -> None:
+    Browser(address="203.0.113.9").post("/sign-in/", {"email": name, "password": "a wrong guess"})
+    written = [OneLine().format(r) for r in caplog.records if r.name == "casemate.sign_in"]
+    assert len(written) == count
+    for line in written:
+        assert line.splitlines() == [line]
+        assert line.isascii()
+        assert jail_sees(line) == json.loads(line)["address"] == "203.0.113.9"
+        assert "guess" not in line
 
 
 @given(name=st.text(max_size=80))
@@ -260,18 +267,6 @@ def test_no_name_at_all_breaks_the_line(name: str) -> None:
     line = OneLine().format(record)
     assert line.splitlines() == [line]
     assert jail_sees(line) == "203.0.113.9"
-
-
-def given_by(name: str, caplog: Any) -> None:
-    Browser(address="203.0.113.9").post("/sign-in/", {"email": name, "password": "a wrong guess"})
-    formatted = [OneLine().format(r) for r in caplog.records if r.name == "casemate.sign_in"]
-    for line in formatted:  # what is no form at all is refused before, and leaves none
-        assert line.splitlines() == [line]
-        assert line.isascii()
-        assert jail_sees(line) == "203.0.113.9"
-        assert json.loads(line)["address"] == "203.0.113.9"
-        assert "guess" not in line
-        assert "hunter2" not in line
 
 
 def jail_sees(line: str) -> str:

@@ -117,7 +117,8 @@ class OrganizationAccess:
     def _refuse(request: HttpRequest, needed: Permission) -> HttpResponseBase:
         membership: Membership = request.membership  # type: ignore[attr-defined]
         assurance = Assurance.of(request)
-        if times := worth_telling(str(membership.pk), assurance):
+        # Each right by itself: whoever was refused a page is told of again when they are refused an action.
+        if times := worth_telling(f"{membership.pk} {needed.value}", assurance):
             note_refusal(assurance=assurance, membership=membership, needed=needed, times=times)
         return forbidden(request)
 
