@@ -46,7 +46,7 @@ errorlog = "-"
 
 # What is left out of a path and of what was asked for: an enrolment link is a secret until it is used, and queries may hold any.
 _LINK = re.compile(r"/enrol/(?!totp/)[^/\s]+")
-_QUERY = re.compile(r"\?\S*")
+_QUERY = re.compile(r"\?\S+")
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 
 
