@@ -69,9 +69,11 @@ def _walk(host: Host) -> dict[str, Any]:
         asked = {f"-{tag}@": "person", number: "error", "stranger refused": "strangers", "198.51.100.1": "forged"}
         told = look(host, "told_of", since=began - PATIENCE, words=list(asked))
         record = json.dumps(told[number]["application"])
+        report = host.sudo("casemate new_addresses --days 1").stdout
         return {
             "tag": tag,
             "from": host.seen_from(),
+            "new addresses": [line.split("  ") for line in report.splitlines() if email in line],
             "seen": {name: value for name, value in seen.items() if name not in ("codes", "keys", "seed")},
             "error": {name: value for name, value in error.items() if name != "keys"},
             "secrets in the record of the error": sorted(name for name, secret in search.items() if secret in record),

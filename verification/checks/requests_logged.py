@@ -49,6 +49,11 @@ def the_log_is_switched_off_because_of_its_size(host: Host) -> None:
     )
 
 
+@probe("LOG-001", touches=("journal: modes",), spoils=("LOG-013",))
+def the_journal_is_opened_for_a_statistics_program(host: Host) -> None:
+    host.sudo("chmod o+r /var/log/journal/*/system.journal")
+
+
 @control("LOG-002", active=True)
 def test_each_request_is_a_line_with_who_asked_and_without_what(host: Host, see: Witness, expected: Expected) -> None:
     seen = marked(host)

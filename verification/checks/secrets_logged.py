@@ -5,6 +5,7 @@ from typing import Any
 
 from verification.breaking import patch_application
 from verification.canary import walk
+from verification.checks.jails import doors
 from verification.checks.requests_logged import JOURNAL, found_in, neighbourhoods
 from verification.host import Host
 from verification.marks import control, probe
@@ -145,3 +146,35 @@ def test_a_refusal_is_recorded(host: Host, see: Witness) -> None:
 def a_refusal_is_answered_before_it_is_told(host: Host) -> None:
     told = '        if times := worth_telling(f"{membership.pk} {needed.value}", assurance):\n'
     patch_application(host, "organizations/access.py", told, "        if times := 0:\n")
+
+
+@control("BAN-005", active=True)
+def test_a_new_address_is_listed_with_the_command_that_shuts_it_out(host: Host, see: Witness) -> None:
+    day = walk(host)
+    entries = [entry[2:5] for entry in day["new addresses"]]
+    show = "sudo casemate new_addresses"
+    see.exactly("addresses that are listed of somebody who signed in twice from one", len(entries), 1, show=show)
+    for address, before, sign_ins in entries:
+        see.one_of("the address", address, day["from"], show=show)
+        see.exactly("what it says of it", [before, sign_ins], ["the first of this person", "2 sign-ins"], show=show)
+
+    def attempt(host: Host) -> dict[str, Any]:
+        command = next((entry[5].partition(": ")[2] for entry in day["new addresses"]), "")
+        try:
+            host.sudo(command or "true")
+            # The walk came over the site's first address, and what was banned is the observer's address of that family.
+            opened = [door for door in doors(host, opened=True) if (":" in door.rpartition("]")[0]) == (":" in day["new addresses"][0][2])]
+        finally:
+            host.let_in()
+        return {"command": command, "open while banned": opened, "shut after the release": doors(host, opened=False)}
+
+    seen = host.trial("a ban from the report", attempt)
+    see.exactly("the entry has a command", seen["command"].startswith("sudo casemate-ban "), True, show=show)
+    see.exactly("doors that are open once it was run as it stands there", seen["open while banned"], [], show=seen["command"])
+    see.exactly("doors that are shut after the release", seen["shut after the release"], [], show="sudo casemate-ban ADDRESS --lift")
+
+
+@probe("BAN-005", touches=("services: sign-in",), spoils=("BLD-021",))
+def the_address_of_the_proxy_is_what_a_sign_in_is_told_with(host: Host) -> None:
+    told = "record(Action.SIGNED_IN, actor=Actor.person(user), origin=origin,"
+    patch_application(host, "accounts/services.py", told, told.replace("origin=origin", 'origin=Origin(ip="127.0.0.1")'))

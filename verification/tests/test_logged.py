@@ -19,6 +19,8 @@ TAG, ID = "0123456789ab", "0123456789abcdef" * 2
 CAROL = f"carol-{TAG}@casemate.invalid"
 ADDRESS = "192.0.2.7"
 GIVEN = EXPECTED["read_inside"]
+COMMAND = f"sudo casemate-ban {ADDRESS} --for 7d"
+ENTRY = ["2026-11-22 10:03 UTC", CAROL, ADDRESS, "the first of this person", "2 sign-ins", f"to shut it out: {COMMAND}"]
 Check = Callable[..., None]
 
 
@@ -43,6 +45,7 @@ def a_day() -> dict[str, Any]:
     return {
         "tag": TAG,
         "from": [ADDRESS, "2001:db8::7"],
+        "new addresses": [ENTRY],
         "seen": {
             "a page that is not hers": 403,
             "an action that is not hers": 403,
@@ -283,3 +286,14 @@ def test_an_operator_who_is_banned_is_seen() -> None:
     changes: list[dict[str, Any]] = [{"banned": ["192.0.2.1"]}, {"served": []}, {"answers": 5}]
     for change in changes:
         assert State.FAIL in judged(check, tried={"an operator's wrong sign-ins": {**good, **change}})
+
+
+def test_a_new_address_has_to_be_listed_and_its_command_to_shut_it_out() -> None:
+    check = secrets_logged.test_a_new_address_is_listed_with_the_command_that_shuts_it_out
+    day, ban = a_day(), {"command": COMMAND, "open while banned": [], "shut after the release": []}
+    assert judged(check, tried={"a walk with secrets": day, "a ban from the report": ban}) == {State.PASS}
+    for entries in ([], [ENTRY, ENTRY], [[*ENTRY[:2], "127.0.0.1", *ENTRY[3:]]]):
+        bad = {**day, "new addresses": entries}
+        assert State.FAIL in judged(check, tried={"a walk with secrets": bad, "a ban from the report": ban})
+    for change in ({"command": ""}, {"open while banned": [f"[{ADDRESS}]:443"]}, {"shut after the release": [f"[{ADDRESS}]:80"]}):
+        assert State.FAIL in judged(check, tried={"a walk with secrets": day, "a ban from the report": {**ban, **change}})
