@@ -22,7 +22,10 @@ class Command(BaseCommand):
         found = list(first_sign_ins(now() - timedelta(days=days)))
         for entry in found:
             before = f"{entry.known} known before" if entry.known else "the first of this person"
-            told = f"{entry.first:%Y-%m-%d %H:%M} UTC  {entry.person}  {entry.address}  {before}  {entry.sign_ins} sign-ins"
-            self.stdout.write(f"{told}  to shut it out: sudo casemate-ban {entry.address} --for 7d")
+            first = f"{entry.first:%Y-%m-%d %H:%M} UTC"
+            self.stdout.write(
+                f"{first}  {entry.person}  {entry.address}  {before}  {entry.sign_ins} sign-ins"
+                f"  to shut it out: sudo casemate-ban {entry.address} --for 7d"
+            )
         if not found:
             self.stdout.write(f"Nobody signed in from a new address within {days} days.")
