@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from verification.checks.bans import others_are_served
 from verification.host import Host, Observer
 from verification.marks import control, probe
@@ -19,11 +17,10 @@ GUESSES = 6  # one more than shuts anybody else out
 
 def collection(jail: str) -> dict[str, list[dict[str, str]]]:
     """The lines of a jail by kind; each with the program that writes it, and the address that is to be found in it."""
-    read = yaml.safe_load((COLLECTIONS / f"{jail}.yml").read_text())
-    return {
-        kind: [{"program": read["program"], "address": "", **entry} for entry in read[kind]]  # what is harmless has no address
-        for kind in ("attacks", "harmless")
-    }
+    text = (COLLECTIONS / f"{jail}.txt").read_text()
+    rows = [line.split("\t", 2) for line in text.splitlines() if line and not line.startswith("#")]
+    entries = [{"address": address.strip("-"), "program": program, "line": line} for address, program, line in rows]
+    return {"attacks": [e for e in entries if e["address"]], "harmless": [e for e in entries if not e["address"]]}
 
 
 @control("X-28", active=True)
