@@ -6,6 +6,7 @@ from functools import lru_cache
 
 PLACEHOLDER = "[redacted]"
 DEEPEST = 12
+SHORTEST = 24  # characters of what may be a key by its look alone
 LONGEST_READ = 50_000  # characters of a text that are looked at; what stands behind them is left out
 
 # Names without what joins their words, and in small letters: `API_KEY`, `api-key` and `apiKey` are all apikey.
@@ -37,6 +38,7 @@ _LOOKS = (
 LOOKS = re.compile("|".join(_LOOKS))
 # Long runs of what keys are written in; an address of mail is who, and stays.
 RUN = re.compile(r"(?<![\w-])[A-Za-z0-9_-]{24,}(?![\w@-])={0,2}|(?<![\w+/-])[A-Za-z0-9+/]{40,}(?![\w@+/-])={0,2}")
+WORD = re.compile(r"[a-z]{4,}")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 DIGEST = re.compile(r"[0-9a-f]{32,}", re.IGNORECASE)
 CHANGES = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[a-z0-9])|(?<=[0-9])(?=[A-Za-z])")
@@ -94,7 +96,13 @@ def _named(given: str) -> str:
 
 
 def _run(match: re.Match[str]) -> str:
-    run = match[0]
+    parts = match[0].split("/")
+    if any(WORD.fullmatch(part) for part in parts):  # a path: what stands around a key in it is harmless
+        return "/".join(_masked(part) if len(part) >= SHORTEST else part for part in parts)
+    return _masked(match[0])
+
+
+def _masked(run: str) -> str:
     if UUID.fullmatch(run):
         return run
     return PLACEHOLDER if DIGEST.fullmatch(run) or _random(run) else run

@@ -135,6 +135,12 @@ def test_who_and_what_stay_readable(words: str) -> None:
     assert text(words) == words
 
 
+@given(seed=st.integers(0, 2**64))
+def test_a_key_in_a_path_is_masked_and_the_path_is_not(seed: int) -> None:
+    key = "a1B" + "".join(random.Random(seed).choices(ALPHABET, k=40))  # noqa: S311
+    assert text(f"Not Found: /enrol/{key}/page/") == f"Not Found: /enrol/{PLACEHOLDER}/page/"
+
+
 def test_the_password_in_an_address_is_masked_and_its_user_is_not() -> None:
     assert text("smtps://mailer:hunter2@relay.example:465/") == f"smtps://mailer:{PLACEHOLDER}@relay.example:465/"
     assert text("Authorization: Bearer hunter2") == f"Authorization: {PLACEHOLDER}"
