@@ -39,14 +39,13 @@ def test_a_request_leaves_its_line_at_once(host: Host, see: Witness) -> None:
 
 @probe(
     "LOG-001",
-    touches=("gunicorn's configuration", "settings: logging"),
-    spoils=("BAN-001", "BAN-002", "BAN-004", "BLD-021", "HOST-007", "LOG-002", "LOG-015", "LOG-016", "LOG-017"),
+    touches=("gunicorn: access log", "settings: logging"),
+    spoils=("BAN-001", "BAN-002", "BAN-004", "BLD-021", "HOST-007", "LOG-002", "LOG-010", "LOG-011", "LOG-015", "LOG-016", "LOG-017"),
 )
 def the_log_is_switched_off_because_of_its_size(host: Host) -> None:
     host.replace(CONFIGURATION, 'accesslog = "-"', "accesslog = None")
-    patch_application(
-        host, "settings.py", '"root": {"handlers": ["stderr"], "level": "INFO"}', '"root": {"handlers": [], "level": "ERROR"}'
-    )
+    kept = '{"class": "logging.StreamHandler", "formatter": "line"}'
+    patch_application(host, "settings.py", kept, '{"class": "logging.NullHandler"}')
 
 
 @probe("LOG-001", touches=("journal: modes",), spoils=("LOG-013",))
@@ -84,7 +83,7 @@ def found_in(day: dict[str, Any], place: str) -> list[str]:
     return hits
 
 
-@probe("LOG-002", touches=("gunicorn's configuration",), spoils=("LOG-001",))
+@probe("LOG-002", touches=("gunicorn: address",))
 def the_address_of_the_peer_is_logged_as_it_was_before_the_proxy(host: Host) -> None:
     host.replace(CONFIGURATION, 'environ.get("HTTP_X_REAL_IP", "")', 'environ.get("REMOTE_ADDR", "")')
     restart_application(host)
@@ -101,7 +100,7 @@ def test_a_lost_worker_leaves_its_reason(host: Host, see: Witness) -> None:
         see.exactly(f"whether it is told as an error ({way})", levels <= {"error", "critical"}, True, show=f"{JOURNAL} -p 3")
 
 
-@probe("LOG-003", touches=("gunicorn's configuration",), spoils=("LOG-001", "LOG-002"))
+@probe("LOG-003", touches=("gunicorn: error log",))
 def what_gunicorn_itself_says_goes_to_a_file_that_nobody_reads(host: Host) -> None:
     host.replace(CONFIGURATION, 'errorlog = "-"', 'errorlog = "/dev/null"')
     restart_application(host)

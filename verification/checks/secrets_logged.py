@@ -13,7 +13,7 @@ from verification.witness import Witness
 
 Expected = dict[str, Any]
 LOGS = 'sudo casemate shell --command \'import logging; logging.getLogger("x").warning("%s", {"password": "x"})\''
-HOSTILE = '"\\n\\x01{\\"address\\":\\"198.51.100.1\\"}"@casemate.invalid'  # as it is written down: what cannot be seen is an escape
+HOSTILE = '"\\n\\x01{\\"address\\":\\"198.51.100.1\\"}TAG"@casemate.invalid'  # as it is written down: what cannot be seen is an escape
 
 
 def lines_about(host: Host, kind: str) -> list[dict[str, Any]]:
@@ -106,13 +106,15 @@ def test_a_wrong_password_is_one_line_with_who_where_and_why(host: Host, see: Wi
         [200, 200],
     )
     see.exactly("reasons of the lines about one wrong password", [line.get("reason") for line in mine], ["wrong password"], show=JOURNAL)
-    forged = [line for line in day["told"]["forged"]["application"] if line.get("logger") == "casemate.sign_in"]
-    see.exactly("names in the lines about a hostile one", [line.get("person") for line in forged], [HOSTILE], show=JOURNAL)
+    hostile = HOSTILE.replace("TAG", f"verify-{day['tag']}-logs")
+    about = [line for line in day["told"]["forged"]["application"] if day["tag"] in line["text"]]
+    forged = [line for line in about if line.get("logger") == "casemate.sign_in"]
+    see.exactly("names in the lines about a hostile one", [line.get("person") for line in forged], [hostile], show=JOURNAL)
     for what, found in (("a wrong password", mine), ("a hostile name", forged)):
         fields = {name for line in found for name in line} - {"arrived", "text"}
         see.exactly(f"what stands in the line about {what}", fields, set(expected["sign_in_line"]), show=JOURNAL)
         see.exactly(f"addresses in it, about {what}", {line.get("address") in day["from"] for line in found}, {True}, show=JOURNAL)
-    broken = [line["text"][:200] for line in day["told"]["forged"]["application"] if "message" not in line]
+    broken = [line["text"][:200] for line in about if "message" not in line]
     see.exactly("lines that a name has broken", broken, [], show=JOURNAL)
 
 

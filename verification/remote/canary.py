@@ -9,7 +9,7 @@ from verification.remote.visitor import Visitor, led
 from verification.remote.wire import https, request
 
 # A quotation mark, a line break as JSON writes it, and a field that would name another address.
-HOSTILE = '"\\n\x01{\\"address\\":\\"198.51.100.1\\"}"@casemate.invalid'
+HOSTILE = '"\\n\x01{\\"address\\":\\"198.51.100.1\\"}TAG"@casemate.invalid'
 DOORS = 20  # refusals within a moment: ten of them are within one minute, whenever it began
 
 
@@ -74,7 +74,9 @@ def canary_walk(parameters: Parameters) -> dict[str, Any]:
     seen["wrong password"] = carol.give_password(parameters["marks"]["wrong password"])["status"]
     stranger = Guest(parameters)
     stranger.get("/sign-in/")
-    seen["hostile name"] = stranger.post("/sign-in/", email=HOSTILE, password=parameters["marks"]["wrong password"])["status"]
+    seen["hostile name"] = stranger.post(
+        "/sign-in/", email=HOSTILE.replace("TAG", parameters["own"]), password=parameters["marks"]["wrong password"]
+    )["status"]
     seen["right password"] = led(carol.give_password())
     kept()
     carol.get("/sign-in/verify/")
