@@ -106,7 +106,7 @@ def test_a_wrong_password_is_one_line_with_who_where_and_why(host: Host, see: Wi
         [200, 200],
     )
     see.exactly("reasons of the lines about one wrong password", [line.get("reason") for line in mine], ["wrong password"], show=JOURNAL)
-    hostile = HOSTILE.replace("TAG", f"verify-{day['tag']}-logs")
+    hostile = HOSTILE.replace("TAG", day["tag"])
     about = [line for line in day["told"]["forged"]["application"] if day["tag"] in line["text"]]
     forged = [line for line in about if line.get("logger") == "casemate.sign_in"]
     see.exactly("names in the lines about a hostile one", [line.get("person") for line in forged], [hostile], show=JOURNAL)

@@ -75,7 +75,7 @@ def canary_walk(parameters: Parameters) -> dict[str, Any]:
     stranger = Guest(parameters)
     stranger.get("/sign-in/")
     seen["hostile name"] = stranger.post(
-        "/sign-in/", email=HOSTILE.replace("TAG", parameters["own"]), password=parameters["marks"]["wrong password"]
+        "/sign-in/", email=HOSTILE.replace("TAG", parameters["own"].split("-")[1]), password=parameters["marks"]["wrong password"]
     )["status"]
     seen["right password"] = led(carol.give_password())
     kept()
