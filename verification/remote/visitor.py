@@ -105,14 +105,7 @@ class Visitor:
         return f"Cookie: {'; '.join(f'{name}={value}' for name, value in self.jar.items())}\r\n" if self.jar else ""
 
     def _sent(self, text: str) -> dict[str, Any]:
-        line, _, rest = text.replace("User-Agent: casemate-verify", f"User-Agent: {self.agent}").partition("\r\n")
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(3 * SECONDS)  # signing in costs an Argon2, and a small host has little to give
-            try:
-                connection.connect(self.parameters["socket"])
-                found = answer(connection, f"{line}\r\nX-Real-IP: {self.address}\r\nX-Forwarded-Proto: https\r\n{rest}")
-            except OSError as error:
-                found = refusal(error)
+        found = self._answered(text.replace("User-Agent: casemate-verify", f"User-Agent: {self.agent}"))
         for name, value in found["headers"]:
             if name == "set-cookie":
                 key, _, content = value.split(";")[0].partition("=")
@@ -121,6 +114,16 @@ class Visitor:
         if found["status"] == 200:
             self.page = found["body"]
         return found
+
+    def _answered(self, text: str) -> dict[str, Any]:
+        line, _, rest = text.partition("\r\n")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(3 * SECONDS)  # signing in costs an Argon2, and a small host has little to give
+            try:
+                connection.connect(self.parameters["socket"])
+                return answer(connection, f"{line}\r\nX-Real-IP: {self.address}\r\nX-Forwarded-Proto: https\r\n{rest}")
+            except OSError as error:
+                return refusal(error)
 
 
 def led(given: dict[str, Any]) -> str:
