@@ -23,7 +23,7 @@ INSIDE = (
 )
 PART_OF_HOUSEHOLD = "household: "
 NO_SUDO = "sudo asks for a password there; the account of the inventory needs a rule NOPASSWD: ALL"
-OUTSIDE = ("sections", "backup_disk", "wire", "visit", "visitor", "tls", "ports", "bans", "limits", "crooked", "canary")
+OUTSIDE = ("sections", "backup_disk", "wire", "visit", "pages", "visitor", "tls", "ports", "bans", "limits", "crooked", "canary")
 
 
 class NotObserved(Exception):
