@@ -82,12 +82,20 @@ class OneLineLogger(Logger):  # type: ignore[misc]
         fields |= {
             "address": environ.get("HTTP_X_REAL_IP", ""),
             "method": environ.get("REQUEST_METHOD", ""),
-            "path": _LINK.sub("/enrol/-", environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace")),
+            "path": _LINK.sub("/enrol/-", _readable(environ.get("PATH_INFO", ""))),
             "status": int(str(resp.status)[:3]),
             "bytes": resp.sent,
             "ms": request_time // timedelta(milliseconds=1),
         }
         self.access_log.info("request", extra={"fields": fields})
+
+
+def _readable(path: str) -> str:
+    """WSGI gives the bytes of a path as if they were Latin-1, and Django puts its text in their place."""
+    try:
+        return path.encode("latin-1").decode()
+    except UnicodeError:
+        return path
 
 
 def _plain(text: str) -> str:

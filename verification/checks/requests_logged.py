@@ -59,7 +59,7 @@ def test_each_request_is_a_line_with_who_asked_and_without_what(host: Host, see:
     marker = f"/{seen['marker']}"
     lines = [line for line in seen["told"]["application"] if line.get("logger") == "gunicorn.access"]
     asked = [(line.get("method"), line.get("path"), line.get("status")) for line in lines]
-    ways = (("GET", f"{marker}/"), ("POST", f"{marker}/"), ("GET", f"{marker}\nbroken"))
+    ways = (("GET", f"{marker}/"), ("POST", f"{marker}/"), ("GET", f"{marker}\u2028broken"))
     wanted = [(*way, status) for way, status in zip(ways, seen["statuses"], strict=True)]
     see.exactly("lines about three requests, with the statuses that were answered", asked, wanted, show=JOURNAL)
     see.exactly("requests that were answered at all", sum(status >= 200 for status in seen["statuses"]), 3)

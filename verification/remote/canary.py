@@ -35,7 +35,7 @@ def marked_requests(parameters: Parameters) -> list[int]:
     texts = (
         request("GET", path, site, headers),
         request("POST", path, site, headers, f"password={marks['body']}"),
-        request("GET", f"/{marker}%0Abroken", site),
+        request("GET", f"/{marker}%E2%80%A8broken", site),
     )
     return [https(parameters, text)["status"] for text in texts]
 

@@ -187,7 +187,8 @@ def _parsed(text: str) -> dict[str, Any]:
 @on_request
 def told_of(parameters: Parameters) -> dict[str, Any]:
     """The application's lines and nginx's with each of these words, since a time."""
-    access = Path("/var/log/nginx/access.log").read_text(errors="replace").splitlines()
+    # Not splitlines: a path may hold what Unicode takes for the end of a line, and nginx writes it as it came.
+    access = Path("/var/log/nginx/access.log").read_text(errors="replace").split("\n")
     return {
         word: {
             "application": _lines(parameters["since"], word),

@@ -83,7 +83,7 @@ def marked() -> dict[str, Any]:
         "marks": {},
         "statuses": [404, 404, 404],
         "told": {
-            "application": [request("GET", f"{path}/"), request("POST", f"{path}/"), request("GET", f"{path}\nbroken")],
+            "application": [request("GET", f"{path}/"), request("POST", f"{path}/"), request("GET", f"{path}\u2028broken")],
             "nginx": [{"request_id": ID}],
         },
         "found": {"the journal": ["marker"]},
