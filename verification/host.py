@@ -17,10 +17,13 @@ from verification.ssh import Connection, Ran
 from verification.words import CannotRun, NotTestable
 
 DISPOSABLE = "/etc/casemate/disposable"
-INSIDE = ("sections", "system", "processes", "database", "limiter", "backups", "release", "watch", "attested")
+INSIDE = (
+    *("sections", "system", "processes", "database", "limiter", "backups", "release", "watch"),
+    *("updates", "clock", "rights", "edge", "logged", "jails", "attested"),
+)
 PART_OF_HOUSEHOLD = "household: "
 NO_SUDO = "sudo asks for a password there; the account of the inventory needs a rule NOPASSWD: ALL"
-OUTSIDE = ("sections", "backup_disk", "wire", "visit", "tls", "ports", "bans")
+OUTSIDE = ("sections", "backup_disk", "wire", "visit", "pages", "visitor", "tls", "ports", "bans", "limits", "crooked", "canary")
 
 
 class NotObserved(Exception):

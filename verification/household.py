@@ -14,10 +14,10 @@ from verification.host import Host, NotObserved, facts_of, script_of
 
 NAMES = ("alice", "mallory", "carol", "nobody")  # nobody is not enrolled
 HERE, ELSEWHERE = "127.0.0.8", "127.0.0.9"  # from where they come
-# What is done beyond moving in, where a check asks for it: passwords stored and opened, wrong ones guessed, locks tried and lifted,
-# sessions made older.
-PARTS = frozenset({"vault", "guessing", "locks", "ages"})
-MODULES = ("sections", "wire", "visitor", "vaults", "people")
+# What is done beyond moving in, where a check asks for it: passwords stored and opened, each page looked at, sessions made older, codes
+# given that are too old or too new, wrong passwords guessed, and locks tried and lifted.
+PARTS = frozenset({"vault", "pages", "ages", "window", "guessing", "locks"})
+MODULES = ("sections", "pages", "wire", "visitor", "vaults", "people")
 SOCKET = "/run/casemate/gunicorn.sock"
 
 
@@ -37,6 +37,7 @@ def move_in(host: Host, parts: Collection[str] = PARTS) -> Household:
     slugs = [f"verify-{tag}-own", f"verify-{tag}-else"]
     people = {name: {"email": f"{name}-{tag}@casemate.invalid", "password": secrets.token_urlsafe(24)} for name in NAMES}
     people["carol"]["walks"], people["nobody"]["agent"] = "yes", "casemate-verify" * 200
+    people["mallory"] |= {"window": "yes"} if "window" in parts else {}
     wanted = {*parts, *({"guessing"} if "locks" in parts else ())}
     try:
         for command, name in (

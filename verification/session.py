@@ -88,6 +88,8 @@ class Session:
             "ca": self._trust_anchor(),
             "listening_ports": [],
             "marks": self.expected["read_inside"]["marks"],
+            "body_limits": self.expected.get("body_limits", {}),
+            "nowhere": self.expected.get("nowhere", []),
         }
 
     def _trust_anchor(self) -> str | None:

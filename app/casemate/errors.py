@@ -5,6 +5,8 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
+from casemate.log import request_id
+
 
 def page(request: HttpRequest, status: int, title: str, sentence: str) -> HttpResponse:
     return render(request, "error.html", {"status": status, "title": title, "sentence": sentence}, status=status)
@@ -28,7 +30,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """With the id by which the record of it is found: `journalctl -u casemate | grep ID`."""
     sentence = "Something failed on our side; it has been logged, and nothing you entered was shown to anyone."
+    sentence += f" Its number is {request_id()}."
     return page(request, 500, "An error on our side", sentence)
 
 

@@ -65,6 +65,18 @@ def hit(scope: str, key: str, *, limit: int, per: timedelta) -> Allowance:
     return Allowance(allowed, timedelta() if allowed else timedelta(milliseconds=left), count)
 
 
+def worth_telling(scope: str, key: str) -> int:
+    """How often within a minute, where that is worth a line: the 1st, 10th, 100th, … time; else 0.
+
+    Whoever is refused in a loop would grow the log else. Without valkey each one is told.
+    """
+    try:
+        count = hit(scope, key, limit=0, per=timedelta(minutes=1)).count
+    except LimiterDown:
+        return 1
+    return count if str(count).rstrip("0") == "1" else 0
+
+
 def require(scope: str, key: str, *, limit: int, per: timedelta) -> None:
     """`hit`, with TooMany where it is not allowed."""
     allowance = hit(scope, key, limit=limit, per=per)

@@ -47,6 +47,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "casemate.accounts.strangers.CountStrangers",
     "casemate.limiter.LimitPages",
     "casemate.accounts.gate.SignInGate",
     "casemate.organizations.access.OrganizationAccess",

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -12,6 +13,8 @@ import pytest
 import time_machine
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.core.management import CommandError, call_command
+from hypothesis import given
+from hypothesis import strategies as st
 
 from casemate import limiter
 from casemate.accounts.lockout import neighbourhood
@@ -205,15 +208,79 @@ def test_each_refusal_is_exactly_one_line_of_one_form(world: SimpleNamespace, ca
     lines = sign_in_lines(caplog)
     assert len(lines) == 10
     for line in lines:
-        assert list(line) == ["time", "level", "logger", "message", "address"]
+        assert list(line) == ["time", "level", "logger", "message", "request_id", "address", "reason", "person"]
         assert line["time"].endswith("+00:00")
-        assert list(line.values())[1:] == ["warning", "casemate.sign_in", "sign-in refused", "203.0.113.9"]
+        assert [line[name] for name in ("level", "logger", "message")] == [
+            "warning",
+            "casemate.sign_in",
+            "sign-in refused",
+        ]
+        assert line["address"] == "203.0.113.9"
+    assert [(line["reason"], line["person"]) for line in lines] == [
+        ("wrong password", world.alice.email),
+        ("wrong password", "nobody@acme.example"),
+        ("unknown link", ""),
+        ("wrong code", world.bob.email),
+        *[("wrong password", world.carol.email)] * 4,
+        *[("locked out", world.carol.email)] * 2,
+    ]
+    assert all(jail_sees(json.dumps(line)) == "203.0.113.9" for line in lines)
 
 
 def test_a_try_that_the_limiter_stops_is_a_line_too(world: SimpleNamespace, caplog: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("casemate.accounts.tries.FOR_ONE", 0)
     assert wrong(Browser(), world.alice.email) == [429]
-    assert len(sign_in_lines(caplog)) == 1
+    (line,) = sign_in_lines(caplog)
+    assert (line["reason"], line["person"]) == ("too many tries", world.alice.email)
+
+
+HOSTILE = {
+    '"x\\",\\"address\\":\\"198.51.100.1\\"}"@example.com': 1,
+    '"\\n{\\"time\\":1}"@example.com': 1,
+    '"a\x01b"@example.com': 1,
+    # What is no address of mail is refused as a form, and no password is looked at.
+    'nobody@example.com\n{"level": "warning", "address": "198.51.100.1"}': 0,
+    "person='alice' password=hunter2": 0,
+    "x" * 400 + "@example.com": 0,
+    '"}': 0,
+}
+
+
+@pytest.mark.parametrize(("name", "count"), HOSTILE.items())
+def test_the_name_that_was_given_cannot_break_the_line(name: str, count: int, db: None, caplog: Any) -> None:
+    Browser(address="203.0.113.9").post("/sign-in/", {"email": name, "password": "a wrong guess"})
+    written = [OneLine().format(r) for r in caplog.records if r.name == "casemate.sign_in"]
+    assert len(written) == count
+    for line in written:
+        assert line.splitlines() == [line]
+        assert line.isascii()
+        assert jail_sees(line) == json.loads(line)["address"] == "203.0.113.9"
+        assert "guess" not in line
+
+
+@given(name=st.text(max_size=80))
+def test_no_name_at_all_breaks_the_line(name: str) -> None:
+    record = logging.getLogger("casemate.sign_in").makeRecord(
+        *("casemate.sign_in", logging.WARNING, "", 0, "sign-in refused", (), None),
+        extra={"address": "203.0.113.9", "reason": "wrong password", "person": name},
+    )
+    line = OneLine().format(record)
+    assert line.splitlines() == [line]
+    assert jail_sees(line) == "203.0.113.9"
+
+
+def jail_sees(line: str) -> str:
+    """The address that the filter of files/fail2ban names for a line, by a copy of its expression."""
+    found = JAIL.fullmatch(line)
+    return found["address"] if found else ""
+
+
+JAIL = re.compile(
+    r'\{"time": "\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", "level": "warning", '
+    r'"logger": "casemate\.sign_in", '
+    r'"message": "sign-in refused", (?:"request_id": "[0-9a-f]{32}", )?"address": "(?P<address>[0-9a-f.:]+)", '
+    r'"reason": "[a-z ]+", "person": "(?:[^"\\]|\\.)*"\}'
+)
 
 
 def test_what_is_right_or_no_try_is_no_line(world: SimpleNamespace, caplog: Any) -> None:

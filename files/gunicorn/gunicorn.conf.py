@@ -1,9 +1,10 @@
 """gunicorn behind nginx: it serves the socket that systemd holds, and believes what nginx says and nobody else."""
 
 import json
+import logging
 import os
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,19 +41,65 @@ forwarder_headers = ""
 header_map = "refuse"
 strip_header_spaces = False
 
-# One line a request in the journal, without query strings, cookies or bodies.
 accesslog = "-"
 errorlog = "-"
-access_log_format = 'request peer=%({x-real-ip}i)s method=%(m)s path="%(U)s" status=%(s)s bytes=%(B)s ms=%(M)s'
+
+# What is left out of a path and of what was asked for: an enrolment link is a secret until it is used, and queries may hold any.
+_LINK = re.compile(r"/enrol/(?!totp/)[^/\s]+")
+_QUERY = re.compile(r"\?\S+")
+_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 
 
-class CarefulLogger(Logger):  # type: ignore[misc]
-    """An enrolment link is a secret until it is used: its token stays out of the log."""
+class OneLine(logging.Formatter):
+    """One record, one line of JSON, in the form of the application's own: a line break in a path begins no second line."""
 
-    def atoms(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> dict[str, Any]:
-        found: dict[str, Any] = super().atoms(resp, req, environ, request_time)
-        found["U"] = re.sub(r"^/enrol/(?!totp/)[^/]+", "/enrol/-", found["U"] or "")
-        return found
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": _plain(record.getMessage()),
+        }
+        line |= getattr(record, "fields", {})
+        if record.exc_info:
+            line["traceback"] = _plain(self.formatException(record.exc_info))
+        return json.dumps(line)
 
 
-logger_class = CarefulLogger
+class OneLineLogger(Logger):  # type: ignore[misc]
+    """The lines of gunicorn itself, and one for each request: who asked for what, and what came of it."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+            handler.setFormatter(OneLine())
+
+    def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+        if not self.access_log_enabled:
+            return
+        request_id = environ.get("HTTP_X_REQUEST_ID", "")
+        fields = {"request_id": request_id} if _REQUEST_ID.fullmatch(request_id) else {}
+        fields |= {
+            "address": environ.get("HTTP_X_REAL_IP", ""),
+            "method": environ.get("REQUEST_METHOD", ""),
+            "path": _LINK.sub("/enrol/-", _readable(environ.get("PATH_INFO", ""))),
+            "status": int(str(resp.status)[:3]),
+            "bytes": resp.sent,
+            "ms": request_time // timedelta(milliseconds=1),
+        }
+        self.access_log.info("request", extra={"fields": fields})
+
+
+def _readable(path: str) -> str:
+    """WSGI gives the bytes of a path as if they were Latin-1, and Django puts its text in their place."""
+    try:
+        return path.encode("latin-1").decode()
+    except UnicodeError:
+        return path
+
+
+def _plain(text: str) -> str:
+    return _QUERY.sub("?-", _LINK.sub("/enrol/-", text))
+
+
+logger_class = OneLineLogger

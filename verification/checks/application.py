@@ -29,7 +29,7 @@ def test_an_error_page_shows_nothing_of_the_inside(host: Host, see: Witness) -> 
         see.exactly(f"status of: {kind}", answers[kind]["status"], int(kind[:3]))
 
 
-@probe("APP-001", touches=("settings: debug",), spoils=("APP-015", "BLD-021", "WEB-013", "WEB-014"))
+@probe("APP-001", touches=("settings: debug",), spoils=("APP-015", "BLD-021", "WEB"))
 def debugging_is_switched_on_to_find_a_fault(host: Host) -> None:
     patch_application(host, "settings.py", "DEBUG = False", "DEBUG = True")
 
@@ -43,7 +43,7 @@ def test_only_our_own_name_is_answered(host: Host, see: Witness, declared: Expec
     see.exactly("our own name", host.outside["answers"]["page"]["status"], 200)
 
 
-@probe("APP-002", touches=("nginx: default server",))
+@probe("APP-002", touches=("nginx: default server",), spoils=("TLS-003", "X-25", "X-26"))
 def the_site_becomes_the_default_server(host: Host) -> None:
     host.sudo(
         "grep -rlE 'return 444|ssl_reject_handshake' /etc/nginx | xargs sed -i -E "
@@ -97,7 +97,7 @@ def test_a_form_without_its_token_is_refused(host: Host, see: Witness) -> None:
     see.at_least("forms with a token", body.count('name="csrfmiddlewaretoken"'), 1)
 
 
-@probe("APP-009", touches=("views: sign-in",), spoils=("APP-001", "AUTH-018", "BLD-021", "WEB-003"))
+@probe("APP-009", touches=("views: sign-in",), spoils=("APP-001", "AUTH-018", "BLD-021", "WEB-003", "WEB-027"))
 def a_form_that_kept_failing_is_exempted(host: Host) -> None:
     exempted = "from django.views.decorators.csrf import csrf_exempt\n\n\n@csrf_exempt\n@access(Access.ANYONE)\n@form_page\ndef sign_in("
     patch_application(host, "accounts/views.py", "@access(Access.ANYONE)\n@form_page\ndef sign_in(", exempted)

@@ -14,10 +14,11 @@ Expected = dict[str, Any]
 SECONDS = 10.0
 BEFORE = '{"time": "2026-11-22T10:03:00.123+00:00", "level": "warning", "logger": "'
 SIGN_IN = 'casemate.sign_in", "message": "sign-in refused", "address": "'
+AFTER = '", "reason": "wrong password", "person": "alice@acme.example"}'
 # What must be seen, and by which address.
-FAILURES = {f'{BEFORE}{SIGN_IN}{address}"}}': address for address in ("203.0.113.9", "2001:db8::9")}
+FAILURES = {f"{BEFORE}{SIGN_IN}{address}{AFTER}": address for address in ("203.0.113.9", "2001:db8::9")}
 # What a stranger could have written, or what only looks like it.
-FORGED = f'{BEFORE}{SIGN_IN}198.51.100.1"}}'
+FORGED = f"{BEFORE}{SIGN_IN}198.51.100.1{AFTER}"
 HARMLESS = (
     f"{FORGED} ",
     f"x {FORGED}",
@@ -85,7 +86,7 @@ def test_a_failed_sign_in_leaves_its_line_with_the_true_address(host: Host, see:
     see.one_of("address in the line of a wrong sign-in", seen["address"], seen["from"], show=f"sudo {search}")
 
 
-WORDING = r'"message": "sign-in refused", "address": "(?P<ip4>[^"]*)"\}\s*$'
+WORDING = r'"message": "sign-in refused", "request_id": "[0-9a-f]{32}", "address": "(?P<ip4>[^"]*)", "reason"'
 
 
 @probe("BAN-004", touches=("fail2ban: filter",), spoils=("BAN-002",))

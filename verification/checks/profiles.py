@@ -75,7 +75,8 @@ def test_what_a_profile_asks_otherwise_is_told_by_name_and_never_passed(see: Wit
     see.exactly("a usual control and one of strict, by profile", states, {"lab": apart, "baseline": apart, "strict": both})
     document = evidence.document(rehearse(TWO, controls=controls, inventory=an_inventory(profile="lab")))
     told = {entry["what"]: [entry["baseline"], entry["here"]] for entry in document["profile_differs"]}
-    expected = {"hsts.stage": [4, 1]}
+    clock = "/usr/sbin/chronyd -F 1"
+    expected = {"hsts.stage": [4, 1], "time.daemons": [[clock], [f"{clock} -x"]]}
     see.exactly("what results.json tells of the lab", told, expected, show="jq .profile_differs evidence/latest/results.json")
     from verification import report  # here: who lists the register needs no templates
 

@@ -33,7 +33,7 @@ def test_the_certificate_is_valid_for_this_site(host: Host, see: Witness, declar
 
 
 # With this one no other check gets an answer over TLS.
-@probe("TLS-001", touches=("edge certificate",), spoils=("WEB", "APP", "AUTH", "AUD", "TLS-002"))
+@probe("TLS-001", touches=("edge certificate",), spoils=("WEB", "APP", "AUTH", "AUD", "TLS-002", "X-25"))
 def the_certificate_is_replaced_by_a_self_signed_one(host: Host) -> None:
     host.sudo(
         "cd /etc/casemate/pki/edge && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=snake-oil "
@@ -69,6 +69,6 @@ def test_recorded_traffic_stays_secret_from_quantum_computers(host: Host, see: W
     see.exactly("groups that are accepted", set(groups["accepted"]), set(expected["tls"]["groups"]), show=show)
 
 
-@probe("X-24", touches=("nginx: groups",))
+@probe("X-24", touches=("nginx: groups",), spoils=("TLS-003",))
 def an_old_list_of_curves_is_pasted(host: Host) -> None:
     edit_nginx(host, "ssl_ecdh_curve X25519MLKEM768:", "ssl_ecdh_curve ")

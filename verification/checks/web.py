@@ -105,7 +105,7 @@ def test_hsts_is_on_every_kind_of_answer(host: Host, see: Witness, expected: Exp
         see.exactly(f"this was truly: {kind}", host.outside["answers"][kind]["status"], KINDS[kind][0], show=curl(host, kind))
 
 
-@probe("WEB-003", touches=("nginx: hsts",))
+@probe("WEB-003", touches=("nginx: hsts",), spoils=("X-26",))
 def an_upgrade_of_the_snippet_forgets_always(host: Host) -> None:
     host.sudo(
         f"grep -rlZ Strict-Transport-Security {POLICY} | xargs -0 sed -i -E '/Strict-Transport-Security/s/ always;/;/' "
@@ -132,7 +132,7 @@ def test_only_scripts_with_this_answers_nonce_run(host: Host, see: Witness) -> N
     see.exactly("inline scripts without a nonce in the page", without, [], show=curl(host, "page"))
 
 
-@probe("WEB-008", touches=("settings: script-src",), spoils=("BLD-021",))
+@probe("WEB-008", touches=("settings: script-src",), spoils=("BLD-021", "WEB-007"))
 def inline_scripts_are_allowed_for_a_widget(host: Host) -> None:
     patch_application(host, "settings.py", '"script-src": [CSP.NONCE]', '"script-src": [CSP.NONCE, CSP.UNSAFE_INLINE]')
 
@@ -146,7 +146,7 @@ def test_plugins_bases_and_foreign_forms_are_denied(host: Host, see: Witness, ex
             see.exactly(f"{name} on: {kind}", seen.get(name, inherited or ["not set"]), allowed)
 
 
-@probe("WEB-013", touches=("settings: base-uri",), spoils=("BLD-021",))
+@probe("WEB-013", touches=("settings: base-uri",), spoils=("BLD-021", "WEB-007"))
 def a_directive_is_lost_in_a_merge(host: Host) -> None:
     patch_application(host, "settings.py", '    "base-uri": [CSP.NONE],\n', "")
 
@@ -159,7 +159,7 @@ def test_no_answer_may_be_framed(host: Host, see: Witness) -> None:
         see.exactly(f"frame-ancestors on: {kind}", framing, [["'none'"]])
 
 
-@probe("WEB-014", touches=("nginx: frame-ancestors",))
+@probe("WEB-014", touches=("nginx: frame-ancestors",), spoils=("WEB-007",))
 def the_status_page_wants_a_frame(host: Host) -> None:
     edit_nginx(host, "frame-ancestors 'none'", "frame-ancestors 'self'")
 
@@ -238,7 +238,7 @@ def test_nginx_serves_static_files_and_nothing_beside_them(host: Host, see: Witn
     see.exactly("content of the release that leaked", [k for k in answers if '"files":' in answers[k]["body"]], [])
 
 
-@probe("WEB-028", touches=("nginx: static",))
+@probe("WEB-028", touches=("nginx: static",), spoils=("X-26",))
 def an_alias_that_is_one_folder_too_high(host: Host) -> None:
     host.sudo(
         f"grep -rlZE '(alias|root) /opt/casemate/current/static' {POLICY} | xargs -0 sed -i -E "
@@ -267,6 +267,6 @@ def test_hidden_files_and_inner_pages_are_not_there(host: Host, see: Witness) ->
     see.exactly("version in the Server header", {v for k in kinds(host) for v in values(host, k, "server") if "/" in v}, set())
 
 
-@probe("WEB-033", touches=("nginx: health",))
+@probe("WEB-033", touches=("nginx: health",), spoils=("WEB-030",))
 def the_health_page_is_opened_for_a_monitor(host: Host) -> None:
     edit_nginx(host, "location = /healthz {", "location = /healthz { return 200 well;")

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from verification.remote.pages import looked_at
 from verification.remote.sections import Parameters, on_request
 from verification.remote.vaults import vault_walk
 from verification.remote.visitor import NOWHERE, Visitor, led, plain_of
@@ -39,6 +40,8 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
     alice.post(f"/o/{own}/vault/new/", name="Router", folder=ids["vault/folders"], password="nobody-uses-it")  # noqa: S106
     ids["vault"] = first_id(alice.get(f"/o/{own}/vault/"), f"/o/{own}/vault/")
     seen["made"] = sorted(kind for kind, made in ids.items() if made != NOWHERE)
+    if "pages" in parameters["parts"]:
+        seen["pages"] = pages_twice(alice, parameters["routes"], own, ids)
     # Every address with an id: in the other's place, as one that never was; in one's own, with the other's id and with nobody's.
     for route in (path for path in parameters["routes"] if NOWHERE in path):
         kind = next(kind for kind in ids if route.startswith(f"/o/{own}/{kind}/{NOWHERE}"))
@@ -100,6 +103,21 @@ def made_older(*aged: tuple[Visitor, str, int]) -> None:
         "        session.save(update_fields=['session_data'])\n"
     )
     subprocess.run(["/usr/local/sbin/casemate", "shell", "-v", "0", "-c", script], check=True, capture_output=True)
+
+
+def pages_twice(who: Visitor, routes: list[str], own: str, ids: dict[str, str]) -> dict[str, Any]:
+    """Every page that its owner may look at, asked for twice: a nonce of the first must not come again in the second."""
+    found = {}
+    for route in routes:
+        kind = next((kind for kind in ids if route.startswith(f"/o/{own}/{kind}/{NOWHERE}")), "")
+        path = route.replace(NOWHERE, ids[kind]) if kind else route
+        looked = [looked_at(who.get(path), who.parameters["site"]) for _time in range(2)]
+        if all(page["status"] == 200 and page["html"] for page in looked):
+            found[route.replace(own, "OWN").replace(NOWHERE, "ID")] = looked
+    form = f"/o/{own}/vault/{ids['vault']}/reveal/"
+    shown = [who.post(form, part="password", reason="verification") for _time in range(2) if who.get(form)]
+    found["a secret that is shown"] = [looked_at(answer, who.parameters["site"]) for answer in shown]
+    return found
 
 
 def first_id(page: dict[str, Any], before: str) -> str:

@@ -9,6 +9,7 @@ import time
 from typing import Any
 from urllib.parse import urlencode
 
+from verification.remote.pages import looked_at
 from verification.remote.sections import Parameters
 from verification.remote.wire import SECONDS, answer, refusal, request
 
@@ -45,10 +46,12 @@ class Visitor:
         accepted = self.post(self.person["path"], password=password, again=password)
         before = self.jar.get("__Host-sessionid", "")
         alone = {path: led(self.get(path)) for path in self.parameters["routes"]} if self.person.get("walks") else {}
-        self.seed = "".join(re.findall(r"<span>([A-Z2-7]+)</span>", self.get("/enrol/totp/")["body"]))
+        second_factor = self.get("/enrol/totp/")
+        self.seed = "".join(re.findall(r"<span>([A-Z2-7]+)</span>", second_factor["body"]))
         wrong = led(self.post("/enrol/totp/", code="000000"))
         after_wrong = led(self.get("/"))
         time.sleep(1.1)  # the wait after one wrong code
+        window = self._beside_the_window() if self.person.get("window") else {}
         # The code of the half minute before is good until this one ends, and a busy host takes some seconds to look at it.
         if (left := 30 - time.time() % 30) < 6:
             time.sleep(left)
@@ -63,6 +66,7 @@ class Visitor:
             "with the password alone": alone,
             "wrong code": [wrong, after_wrong],
             "right code": right,
+            "the window": window | {"half a minute late": right},
             "the key changed": before != self.jar.get("__Host-sessionid"),
             "the old key opens": led(stale.get("/")),
             "the key is random and nothing else": bool(re.fullmatch(r"[a-z0-9]{32}", self.jar.get("__Host-sessionid", ""))),
@@ -70,7 +74,20 @@ class Visitor:
             "digest of the key": digest,
             "the cookie is kept by": sorted({*self.attributes.get("__Host-sessionid", ["no cookie"])} - ENDS_WITH_BROWSER),
             "the digest opens": led(stored.get("/")),
+            "page of the second factor": looked_at(second_factor, self.parameters["site"]),
         }
+
+    def _beside_the_window(self) -> dict[str, str]:
+        """Codes of a minute ago and of in a minute, each with time until the next half minute, in which it would be another's turn."""
+        found, pause = {}, 2.1  # the wait after a second wrong code; it doubles
+        for when, steps in (("a minute late", -2), ("a minute early", 2)):
+            if (left := 30 - time.time() % 30) < 6:
+                time.sleep(left)
+            self.get("/enrol/totp/")
+            found[when] = led(self.post("/enrol/totp/", code=self.code(steps)))
+            time.sleep(pause)
+            pause *= 2
+        return found
 
     def give_password(self, password: str = "") -> dict[str, Any]:
         self.jar.clear()
@@ -88,14 +105,7 @@ class Visitor:
         return f"Cookie: {'; '.join(f'{name}={value}' for name, value in self.jar.items())}\r\n" if self.jar else ""
 
     def _sent(self, text: str) -> dict[str, Any]:
-        line, _, rest = text.replace("User-Agent: casemate-verify", f"User-Agent: {self.agent}").partition("\r\n")
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(3 * SECONDS)  # signing in costs an Argon2, and a small host has little to give
-            try:
-                connection.connect(self.parameters["socket"])
-                found = answer(connection, f"{line}\r\nX-Real-IP: {self.address}\r\nX-Forwarded-Proto: https\r\n{rest}")
-            except OSError as error:
-                found = refusal(error)
+        found = self._answered(text.replace("User-Agent: casemate-verify", f"User-Agent: {self.agent}"))
         for name, value in found["headers"]:
             if name == "set-cookie":
                 key, _, content = value.split(";")[0].partition("=")
@@ -104,6 +114,16 @@ class Visitor:
         if found["status"] == 200:
             self.page = found["body"]
         return found
+
+    def _answered(self, text: str) -> dict[str, Any]:
+        line, _, rest = text.partition("\r\n")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(3 * SECONDS)  # signing in costs an Argon2, and a small host has little to give
+            try:
+                connection.connect(self.parameters["socket"])
+                return answer(connection, f"{line}\r\nX-Real-IP: {self.address}\r\nX-Forwarded-Proto: https\r\n{rest}")
+            except OSError as error:
+                return refusal(error)
 
 
 def led(given: dict[str, Any]) -> str:

@@ -94,17 +94,20 @@ def mail(_parameters: Parameters) -> dict[str, Any]:
 
 @on_request
 def alarm(parameters: Parameters) -> dict[str, Any]:
-    """Has a unit of the given name fail, and waits for what follows: a line of priority alert, and, with a relay, a mail that left."""
+    """Has a unit of the given name fail, by a command of its own or by `false`, and waits for what follows: a line of priority alert, and,
+    with a relay, a mail that left; and what the command said."""
     unit = parameters["unit"]
     properties = [f"--property=OnFailure=casemate-alert@{unit}.service.service", "--property=Type=oneshot"]
+    properties += [f"--property={name}" for name in parameters.get("properties", [])]
+    command = parameters.get("command", ["false"])
     began = time.time()
-    subprocess.run(["systemd-run", "--quiet", f"--unit={unit}", *properties, "false"], capture_output=True, check=False)
+    subprocess.run(["systemd-run", "--quiet", f"--unit={unit}", *properties, *command], capture_output=True, check=False)
     told = _within(15, lambda: _lines(began, "-p", "alert", "-t", "casemate-alert", word=f"{unit}.service failed"))
     mailed = _within(20, lambda: _lines(began, "-t", "casemate-mail", word=f"took: [{socket.gethostname()}] {unit}.service failed"))
     # Where alerts are broken, the alert has failed as well.
     left = [f"{unit}.service", f"casemate-alert@{unit}.service.service"]
     subprocess.run(["systemctl", "reset-failed", *left], capture_output=True, check=False)
-    return {"told": len(told), "mailed": len(mailed)}
+    return {"told": len(told), "mailed": len(mailed), "words": "\n".join(_lines(began, "-u", f"{unit}.service", word=""))}
 
 
 @on_request

@@ -86,6 +86,7 @@ class SignInGate:
         if level is Access.ANYONE:
             return None
         if not request.user.is_authenticated or self._too_old(request):
+            request.turned_away = True  # type: ignore[attr-defined]  # for the count of what strangers are refused
             return redirect("sign-in")
         if level is Access.SIGNED_IN and not signed_in(request):
             return redirect("verify")

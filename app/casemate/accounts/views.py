@@ -14,15 +14,17 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from casemate import limiter
-from casemate.accounts import services, tries
+from casemate.accounts import lockout, services, tries
 from casemate.accounts.forms import CodeForm, EnrolmentPasswordForm, SignInForm
 from casemate.accounts.gate import Access, access, finish_session, signed_in, start_session
 from casemate.accounts.models import User
 from casemate.audit.origin import Origin
+from casemate.audit.text import visible
 from casemate.errors import page
 
 log = logging.getLogger("casemate.sign_in")
 LONGEST_PATH = 500
+REASONS = {services.Result.LOCKED: "locked out", services.Result.WAIT: "too soon"}
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -45,13 +47,14 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     form = SignInForm(request.POST or None)
     if form.is_valid():
         origin = Origin.of(request)
-        with refusals_logged(origin):
-            tries.admit_password(form.cleaned_data["email"], origin)
+        email = form.cleaned_data["email"]
+        with refusals_logged(origin, email):
+            tries.admit_password(email, origin)
         result, user = services.check_password(**form.cleaned_data, origin=origin)
         if user is not None:
             start_session(request, user)
             return redirect("verify")
-        refused(origin)
+        refused(origin, REASONS.get(result, "wrong password"), email)
         if result is services.Result.LOCKED:
             return limiter.too_many(request, settings.AXES_COOLOFF_TIME)
         form.add_error(None, "The e-mail address or the password is not right.")
@@ -69,14 +72,14 @@ def verify(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if form.is_valid():
         origin = Origin.of(request)
-        with refusals_logged(origin):
+        with refusals_logged(origin, user.email):
             tries.admit_code(user, origin)
         checked = services.check_code(user=user, code=form.cleaned_data["code"], origin=origin)
         if checked.result is services.Result.RIGHT:
             tries.forgive_after_success(user, origin)
             finish_session(request)
             return redirect("profile")
-        refused(origin)
+        refused(origin, REASONS.get(checked.result, "wrong code"), user.email)
         if checked.result is services.Result.LOCKED:
             return limiter.too_many(request, settings.AXES_COOLOFF_TIME)
         refuse_code(form, checked)
@@ -139,7 +142,7 @@ def enrol(request: HttpRequest, token: str) -> HttpResponse:
     except services.LinkRefused as refusal:
         unknown = isinstance(refusal, services.LinkUnknown)
         if unknown:
-            refused(origin)
+            refused(origin, "unknown link")
         return page(request, 404 if unknown else 410, "This link does not work", str(refusal))
     return render(request, "accounts/enrol_password.html", {"form": form, "person": user})
 
@@ -183,17 +186,21 @@ def person(request: HttpRequest) -> User:
     return request.user
 
 
-def refused(origin: Origin) -> None:
-    """The line by which fail2ban counts: its words and fields are fixed, and the address is the one that we count."""
-    log.warning("sign-in refused", extra={"address": origin.ip})
+def refused(origin: Origin, reason: str, email: str = "") -> None:
+    """The line by which fail2ban counts: its words and fields are fixed, and the address is the one that we count.
+
+    What a stranger chose comes last. Where it is no address of mail it may be a password, and stays out.
+    """
+    name = visible(lockout.typed(email), 254) if email else ""
+    log.warning("sign-in refused", extra={"address": origin.ip, "reason": reason, "person": name})
 
 
 @contextmanager
-def refusals_logged(origin: Origin) -> Iterator[None]:
+def refusals_logged(origin: Origin, email: str) -> Iterator[None]:
     try:
         yield
     except limiter.TooMany:
-        refused(origin)
+        refused(origin, "too many tries", email)
         raise
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import timedelta
 from functools import wraps
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 
+from casemate import limiter
 from casemate.accounts.assurance import Assurance
 from casemate.audit.actions import Action
 from casemate.audit.models import INSTALLATION
@@ -16,7 +16,6 @@ from casemate.audit.origin import Target
 from casemate.audit.services import committed, record
 from casemate.audit.text import visible
 from casemate.errors import forbidden
-from casemate.limiter import LimiterDown, hit
 from casemate.tenancy.binding import bind
 from casemate.tenancy.models import Membership, Organization
 from casemate.tenancy.permissions import Permission, allows
@@ -69,15 +68,8 @@ def operators_only(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpR
 
 
 def worth_telling(scope: str, assurance: Assurance) -> int:
-    """How often within a minute, where that is worth an event: the 1st, 10th, 100th, … time; else 0.
-
-    Whoever is refused in a loop would grow the log else. Without the limiter each one is told.
-    """
-    try:
-        count = hit(scope, f"{assurance.user.pk} {assurance.origin.ip}", limit=0, per=timedelta(minutes=1)).count
-    except LimiterDown:
-        return 1
-    return count if str(count).rstrip("0") == "1" else 0
+    """How often this person was refused from this address within a minute, where that is worth an event."""
+    return limiter.worth_telling(scope, f"{assurance.user.pk} {assurance.origin.ip}")
 
 
 class OrganizationAccess:
@@ -125,7 +117,8 @@ class OrganizationAccess:
     def _refuse(request: HttpRequest, needed: Permission) -> HttpResponseBase:
         membership: Membership = request.membership  # type: ignore[attr-defined]
         assurance = Assurance.of(request)
-        if times := worth_telling(str(membership.pk), assurance):
+        # Each right by itself: whoever was refused a page is told of again when they are refused an action.
+        if times := worth_telling(f"{membership.pk} {needed.value}", assurance):
             note_refusal(assurance=assurance, membership=membership, needed=needed, times=times)
         return forbidden(request)
 

@@ -17,7 +17,8 @@ import pytest
 from conftest import STATE, Shell
 
 NOW = "2026-11-22T10:03:00.123+00:00"
-TRUE = f'{{"time": "{NOW}", "level": "warning", "logger": "casemate.sign_in", "message": "sign-in refused", "address": "203.0.113.9"}}'
+BEFORE = f'{{"time": "{NOW}", "level": "warning", "logger": "casemate.sign_in", "message": "sign-in refused", "address": "'
+TRUE = f'{BEFORE}203.0.113.9", "reason": "wrong password", "person": "alice@acme.example"}}'
 LINES_OF_A_FAILED_SIGN_IN = {
     "203.0.113.9": TRUE,
     "2001:db8::9": TRUE.replace("203.0.113.9", "2001:db8::9"),

@@ -1,0 +1,236 @@
+"""Inside: what the application's log says, who can read it, and what is in no log."""
+
+import gzip
+import json
+import os
+import pwd
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from verification.remote.sections import Parameters, on_request, output, section
+
+JOURNALS = ("/var/log/journal", "/run/log/journal")
+UNIT = "casemate.service"
+SOCKET = "/run/casemate/gunicorn.sock"
+ANY_LOG = Path("/var/log")
+# Run by the application itself: a line for each way in which a secret can come into a log, and who it was beside it.
+LOGS = """
+import json, logging
+given = json.loads({given})
+log = logging.getLogger("casemate.verifier")
+secret = given["secret"]
+for name in given["names"]:
+    for spelled in (name, name.upper(), name.title()):
+        fields = {{spelled: secret, "who": "carol"}}
+        for depth in (1, 2, 3):
+            log.warning("case %s: %s", f"{{spelled}} at depth {{depth}}", fields)
+            fields = {{"outer": [fields]}}
+        log.warning("case %s", f"{{spelled}} as extra fields", extra={{"fields": {{spelled: secret, "who": "carol"}}}})
+        log.warning("case %s in the text: %s=%s, carol", spelled, spelled, secret.split()[0])
+        log.warning("case %s in an address: https://casemate.test/?%s=%s&who=carol", spelled, spelled, secret.split()[0])
+    try:
+        raise ValueError(f"{{name}}='{{secret}}' of carol")
+    except ValueError:
+        log.exception("case %s in a traceback", name)
+for name in given["harmless"]:
+    log.warning("harmless %s: %s", name, {{name: secret, "who": "carol"}})
+for look, value in given["looks"].items():
+    log.warning("look %s: it was %s of carol", look, value)
+"""
+
+
+@section
+def journal_readers(_parameters: Parameters) -> dict[str, Any]:
+    """Who can open the journal in which the application's lines are: each account is tried, and each group's members are named."""
+    files = [str(path) for folder in JOURNALS for path in Path(folder).glob("*/system*.journal")]
+    accounts = {entry.pw_name: entry for entry in pwd.getpwall() if entry.pw_uid}
+    readers = sorted(name for name, entry in accounts.items() if _opens(files, entry.pw_uid, os.getgrouplist(name, entry.pw_gid)))
+    administrators = _group("adm")
+    nobody = pwd.getpwnam("nobody")
+    return {
+        "files": len(files),
+        "accounts": readers,
+        "in adm": sorted(name for name, entry in accounts.items() if administrators in os.getgrouplist(name, entry.pw_gid)),
+        "nobody, as a member of adm": _opens(files, nobody.pw_uid, [nobody.pw_gid, administrators]),
+        "services": sorted(_services_that_open(files)),
+    }
+
+
+def _group(name: str) -> int:
+    return int(output("getent", "group", name).split(":")[2])
+
+
+def _opens(files: list[str], uid: int, groups: list[int]) -> bool:
+    """Whether somebody of that number and these groups opens one of the files: tried in a process that is them."""
+    script = "import sys\nfor path in sys.argv[1:]:\n try: open(path, 'rb').close(); sys.exit(0)\n except OSError: pass\nsys.exit(1)"
+    argv = ["/usr/bin/python3", "-ISc", script, *files]
+    return subprocess.run(argv, user=uid, group=groups[0], extra_groups=groups, cwd="/", capture_output=True, check=False).returncode == 0
+
+
+def _services_that_open(files: list[str]) -> set[str]:
+    """Units with a process that is not root's, and whose groups or number let it open the journal outside of any sandbox."""
+    tried: dict[tuple[int, tuple[int, ...]], bool] = {}
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+            unit = Path(status.with_name("cgroup").read_text().strip()).name
+        except OSError:
+            continue
+        uid, groups = int(fields["Uid"].split()[1]), (int(fields["Gid"].split()[1]), *map(int, fields["Groups"].split()))
+        if uid and unit.endswith(".service") and tried.setdefault((uid, groups), False) is False:
+            tried[uid, groups] = _opens(files, uid, list(groups))
+        if uid and tried.get((uid, groups)) and unit.endswith(".service"):
+            found.add(unit)
+    return found
+
+
+@section
+def what_is_logged(parameters: Parameters) -> list[dict[str, Any]]:
+    """The lines that the application's own logging makes of secrets: from a process of the service's account, settings and sandbox."""
+    given = {key: parameters[f"logged_{key}"] for key in ("secret", "names", "harmless", "looks")}
+    argv = ["/usr/local/sbin/casemate", "shell", "--no-imports", "--verbosity=0"]
+    script = LOGS.format(given=repr(json.dumps(given)))
+    ran = subprocess.run([*argv, "--command", script], capture_output=True, text=True, check=True, timeout=60)
+    return [json.loads(line) for line in (ran.stdout + ran.stderr).splitlines() if line.startswith("{")]
+
+
+@on_request
+def line_of_a_request(parameters: Parameters) -> dict[str, Any]:
+    """How long after the answer to a request its line is in the journal of the service."""
+    began = time.time()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(SOCKET)
+        asked = f"GET /{parameters['marker']}/ HTTP/1.1\r\nHost: {parameters['site']}\r\nX-Real-IP: 127.0.0.8\r\n"
+        connection.sendall(f"{asked}X-Forwarded-Proto: https\r\nConnection: close\r\n\r\n".encode())
+        while connection.recv(65536):
+            pass
+    answered = time.monotonic()
+    while not (lines := _lines(began, parameters["marker"])) and time.monotonic() - answered < 10:
+        time.sleep(0.1)
+    return {"seconds": round(time.monotonic() - answered, 2), "lines": lines}
+
+
+@on_request
+def lost_workers(_parameters: Parameters) -> dict[str, Any]:
+    """One worker is killed, another hangs: what the service's journal says of each within ten seconds."""
+    began, found = time.time(), {}
+    main = output("systemctl", "show", "--property=MainPID", "--value", UNIT).strip()
+    for way in ("killed", "timed out"):
+        worker = _worker(main)
+        if way == "killed":
+            os.kill(worker, signal.SIGKILL)
+        else:
+            os.kill(worker, signal.SIGSTOP)
+            _make_late(main, worker)
+        end = time.monotonic() + 10
+        while not (lines := [line for line in _lines(began, str(worker)) if _tells(way, line, worker)]) and time.monotonic() < end:
+            time.sleep(0.2)
+        found[way] = lines
+        while Path(f"/proc/{worker}").exists() and time.monotonic() < end:
+            time.sleep(0.2)
+    return found
+
+
+def _tells(way: str, line: dict[str, Any], worker: int) -> bool:
+    words = {"killed": rf"pid:{worker}\).*SIGKILL", "timed out": rf"TIMEOUT \(pid:{worker}\)"}[way]
+    return re.search(words, str(line.get("message"))) is not None
+
+
+def _worker(main: str) -> int:
+    """The youngest: what the oldest are about to do is not known."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if children := Path(f"/proc/{main}/task/{main}/children").read_text().split():
+            time.sleep(0.5)  # until it has told that it lives
+            return int(children[-1])
+        time.sleep(0.2)
+    raise RuntimeError(f"{UNIT} has no worker")
+
+
+def _make_late(main: str, worker: int) -> None:
+    """Each worker touches a file in memory, and gunicorn looks how old it is. Nobody waits half a minute here: the file is made older."""
+    mine = {os.stat(path).st_ino for path in Path(f"/proc/{worker}/fd").iterdir() if "wgunicorn-" in os.readlink(path)}
+    theirs = [path for path in Path(f"/proc/{main}/fd").iterdir() if "wgunicorn-" in os.readlink(path) and os.stat(path).st_ino in mine]
+    # What the worker has open of the others it took over when it was made; its own is the one that the youngest has alone.
+    newest = max(theirs, key=lambda path: os.stat(path).st_mtime)
+    late = time.monotonic() - 3600
+    os.utime(newest, (late, late))
+
+
+def _lines(since: float, word: str) -> list[dict[str, Any]]:
+    """The application's lines of JSON with that word in them, since then; each with the time at which it reached the journal."""
+    entries = output("journalctl", "-q", "-o", "json", "--no-pager", f"--since=@{int(since)}", f"--unit={UNIT}", ok=(0, 1)).splitlines()
+    found = []
+    for entry in map(json.loads, entries):
+        text = entry.get("MESSAGE") or ""
+        if isinstance(text, str) and word in text:
+            found.append({**_parsed(text), "arrived": int(entry["__REALTIME_TIMESTAMP"]) / 1e6, "text": text})
+    return found
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+@on_request
+def told_of(parameters: Parameters) -> dict[str, Any]:
+    """The application's lines and nginx's with each of these words, since a time."""
+    # Not splitlines: a path may hold what Unicode takes for the end of a line, and nginx writes it as it came.
+    access = Path("/var/log/nginx/access.log").read_text(errors="replace").split("\n")
+    return {
+        word: {
+            "application": _lines(parameters["since"], word),
+            "nginx": [parsed for line in access if word in line and (parsed := _parsed(line))],
+        }
+        for word in parameters["words"]
+    }
+
+
+@on_request
+def in_the_logs(parameters: Parameters) -> dict[str, Any]:
+    """In which logs these can be read: all files of the log folders, and all that the journal has of each entry since then.
+
+    Codes of six digits are looked for as words of their own, and only in what the application and nginx wrote meanwhile.
+    """
+    marks, codes, since = parameters["search"], parameters["codes"], int(parameters["since"])
+    found: dict[str, list[str]] = {}
+    for place, text in _places(since):
+        if hits := [name for name, mark in marks.items() if mark.encode() in text]:
+            found[place] = sorted(hits)
+    told = output("journalctl", "-q", "-o", "cat", "--no-pager", f"--since=@{since}", f"--unit={UNIT}", ok=(0, 1))
+    told += "\n".join(_since(Path("/var/log/nginx/access.log"), since))
+    if hits := [code for code in codes if re.search(rf"(?<!\d){code}(?!\d)", told)]:
+        found["application and nginx"] = [f"{len(hits)} codes"]
+    return {"found": found, "files": sum(1 for _ in _files())}
+
+
+def _files() -> Iterator[Path]:
+    for path in sorted(ANY_LOG.rglob("*")):
+        if path.is_file() and not path.is_symlink() and "journal" not in path.relative_to(ANY_LOG).parts[:1]:
+            yield path
+
+
+def _places(since: int) -> Iterator[tuple[str, bytes]]:
+    for path in _files():
+        content = path.read_bytes()
+        yield str(path), gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    ran = subprocess.run(["journalctl", "-q", "-o", "export", "--no-pager", f"--since=@{since}"], capture_output=True, check=True)
+    yield "the journal", ran.stdout
+
+
+def _since(path: Path, since: int) -> list[str]:
+    """The lines of nginx's log that were written since then, by the time that stands in each."""
+    lines = path.read_text(errors="replace").splitlines()
+    return [line for line in lines if (told := _parsed(line).get("time")) and datetime.fromisoformat(told).timestamp() >= since]
