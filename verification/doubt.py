@@ -6,29 +6,29 @@ An observation that no alteration turns red looks at nothing. The host is read o
 import copy
 import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from multiprocessing import get_context
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
-from verification.host import Facts, Host, Newcomer, NotObserved
-from verification.household import Household
+from verification.altering import Altering
+from verification.canary import CODE_OF_THE_ERROR
+from verification.host import Facts, Host, NotObserved
 from verification.inventory import ROOT
 from verification.marks import Check, Marked
 from verification.register import Register
 from verification.runner import places, set_aside
 from verification.session import Session
 from verification.witness import Witness
-from verification.words import NotApplicable, NotTestable, State
+from verification.words import NotApplicable, NotTestable, Observation, State
 
-# Appended to a text: among them what a debugging page, a version, a script or a foreign list would show.
-JUNK = ' altered/1.0 traceback "files": <script>x</script> <form method="post"> interest-cohort=() altered=()'
-WORDS = ("'unsafe-inline'", "https://altered.example")  # put after each word of a policy
-ENOUGH = 400  # of a list's elements; the others are like them
-FEW = 20
 WORK: list[Callable[[int], "Doubt"]] = []
+Seen = dict[str, Observation]
+Holder = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def doubts(session: Session, host: Host, controls: Register, marked: Marked, *, 
         host.newcomer()
     for check in checks:
         with suppress(NotApplicable, NotTestable, NotObserved):  # doubt() says so
-            _look(check, session, host)
+            Look(check, session, host).now()
     with forked(lambda number: doubt(checks[number], session, host)) as pool:
         yield from pool.map(_in_a_fork, range(len(checks)))
 
@@ -82,134 +82,159 @@ def doubt(check: Check, session: Session, host: Host) -> Doubt:
     host.outside.asked.clear()
     host.asked_household = False
     host.asked_tried.clear()
-    reason = ""
+    look, reason = Look(check, session, host), ""
     try:
-        good = _look(check, session, host)
+        good = look.now()
     except (NotApplicable, NotTestable, NotObserved) as error:
         good, reason = {}, str(error)
     if not good:
         return Doubt(check.control, 0, (), reason or "it made no observation")
-    if red := [what for what, state in good.items() if state is State.FAIL]:
-        return Doubt(check.control, 0, (), f"red before anything was altered: {red[0]}")
+    if red := _red(good):
+        return Doubt(check.control, 0, (), f"red before anything was altered: {sorted(red)[0]}")
     waiting = set(good)
-    for _altered in _alterations(host, check.active):
+
+    def matters() -> bool:
+        """Whether what still waits is seen otherwise than in the good host."""
+        try:
+            seen = look.now()
+        except Exception:
+            return True
+        return any(what not in seen or seen[what].observed != good[what].observed for what in waiting)
+
+    # A part that makes no difference when all of it is altered can still make one when one thing in it is: then everything is tried.
+    for _altered in chain(look.alterations(matters), look.alterations(lambda: True)):
         with suppress(Exception):  # whatever a check makes of facts that cannot be: only what it observes counts
-            waiting -= {what for what, state in _look(check, session, host).items() if state is State.FAIL}
+            look.now()
+        waiting -= _red(look.seen)
         if not waiting:
             break
     return Doubt(check.control, len(good) - len(waiting), tuple(sorted(waiting)))
 
 
-def _look(check: Check, session: Session, host: Host) -> dict[str, State]:
-    see = Witness()
-    given = {"host": host, "see": see, "expected": session.expected, "declared": host.declared, "repository": ROOT}
-    try:
-        check.function(**{name: given[name] for name in inspect.signature(check.function).parameters})
-    finally:
-        seen = {observation.what: observation.state for observation in see.observations}
-    return seen
+def _red(seen: Seen) -> set[str]:
+    return {what for what, observation in seen.items() if observation.state is State.FAIL}
 
 
-def _alterations(host: Host, active: bool) -> Iterator[None]:
-    """The host's facts, each time with one thing in them altered; afterwards they are as they were."""
-    for facts in (host.inside, host.outside):
-        for name in sorted(facts.asked):
-            if "value" in facts.sections.get(name, {}):
-                section = copy.deepcopy(facts.sections[name])
-                yield from _with(section, _facts_setter(facts, name))
-    if active and (newcomer := host.newcomer()):
-        holder = {"value": asdict(newcomer)}
+class Document(type(Path())):  # type: ignore[misc]  # the class for paths of this system
+    """A path of this checkout whose text is read once, and can be altered here without altering the file."""
 
-        def put(held: dict[str, Any]) -> None:
-            with suppress(TypeError):  # without one of its fields it is nobody
-                host._newcomer = Newcomer(**held["value"])
+    texts: ClassVar[dict[str, str]] = {}
 
-        yield from _with(holder, put)
-    if active and host.asked_household:
-        people = {"value": asdict(host.household())}
-
-        def put_people(held: dict[str, Any]) -> None:
-            with suppress(TypeError):
-                host._household = Household(**held["value"])
-
-        yield from _with(people, put_people)
-
-    for name in sorted(host.asked_tried if active else ()):
-        yield from _with({"value": host.tried[name]}, _trial_setter(host, name))
+    def read_text(self, *arguments: Any, **options: Any) -> str:
+        """As the file has it, or as it was altered."""
+        if str(self) not in self.texts:
+            self.texts[str(self)] = super().read_text(*arguments, **options)
+        return self.texts[str(self)]
 
 
-def _trial_setter(host: Host, name: str) -> Callable[[dict[str, Any]], None]:
-    def put(held: dict[str, Any]) -> None:
-        host.tried[name] = held["value"]
+class Asked(dict[str, Any]):
+    """What is declared, and which of it somebody asked for."""
 
-    return put
+    def __init__(self, declared: Mapping[str, Any]) -> None:
+        super().__init__(declared)
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.names.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of any mapping."""
+        self.names.add(name)
+        return super().get(name, default)
 
 
-def _facts_setter(facts: Facts, name: str) -> Callable[[dict[str, Any]], None]:
-    def put(section: dict[str, Any]) -> None:
+@dataclass
+class Look:
+    """A check, and what it is given to look at."""
+
+    check: Check
+    session: Session
+    host: Host
+    seen: Seen = field(default_factory=dict)  # what it saw, up to where it broke if it did
+
+    def __post_init__(self) -> None:
+        self.declared = Asked(self.host.declared)
+        Document.texts = {}
+
+    def now(self) -> Seen:
+        """What it sees."""
+        see = Witness()
+        given = {"host": self.host, "see": see, "expected": self.session.expected, "declared": self.declared, "repository": Document(ROOT)}
+        try:
+            self.check.function(**{name: given[name] for name in inspect.signature(self.check.function).parameters})
+        finally:
+            self.seen = {observation.what: observation for observation in see.observations}
+        return self.seen
+
+    def alterations(self, matters: Callable[[], bool]) -> Iterator[None]:
+        """The facts that it asked for, each time with one thing in them altered; afterwards they are as they were."""
+        given = self.session.expected.get("read_inside", {})
+        unwanted = (given.get("logged_secret", ""), *given.get("logged_looks", {}).values(), CODE_OF_THE_ERROR)
+        altering = Altering(unwanted)
+        for holder, put in self._facts():
+            original = copy.deepcopy(holder)
+
+            def so(holder: Holder = holder, put: Callable[[Holder], None] = put) -> bool:
+                put(holder)
+                return matters()
+
+            try:
+                for _step in altering.steps(holder, so):
+                    put(holder)
+                    yield
+            finally:
+                put(original)
+
+    def _facts(self) -> Iterator[tuple[Holder, Callable[[Holder], None]]]:
+        """Each fact as `{"value": …}`, and what puts it in its place."""
+        host, active = self.host, self.check.active
+        for facts in (host.inside, host.outside):
+            for name in sorted(facts.asked):
+                if "value" in facts.sections.get(name, {}):
+                    yield copy.deepcopy(facts.sections[name]), _facts_setter(facts, name)
+        for name, value in asdict(host.newcomer()).items() if active else ():
+            yield {"value": value}, _part_setter(host, "_newcomer", name)
+        for name, value in asdict(host.household()).items() if active and host.asked_household else ():
+            yield {"value": value}, _part_setter(host, "_household", name)
+        for name in sorted(host.asked_tried if active else ()):
+            yield {"value": copy.deepcopy(host.tried[name])}, _trial_setter(host, name)
+        for path in sorted(Document.texts):
+            yield {"value": Document.texts[path]}, _document_setter(path)
+        for name in sorted(self.declared.names & self.declared.keys()):
+            yield {"value": copy.deepcopy(dict.__getitem__(self.declared, name))}, _declared_setter(self.declared, name)
+
+
+def _facts_setter(facts: Facts, name: str) -> Callable[[Holder], None]:
+    def put(section: Holder) -> None:
         facts.sections = {**facts.sections, name: section}
 
     return put
 
 
-def _with(holder: dict[str, Any], put: Callable[[dict[str, Any]], None]) -> Iterator[None]:
-    original = copy.deepcopy(holder)
-    try:
-        for _step in altered(holder):
-            put(holder)
-            yield
-    finally:
-        put(original)
+def _part_setter(host: Host, people: str, name: str) -> Callable[[Holder], None]:
+    def put(held: Holder) -> None:
+        setattr(host, people, replace(getattr(host, people), **{name: held["value"]}))
+
+    return put
 
 
-def altered(holder: dict[str, Any]) -> Iterator[None]:
-    """Alters `holder["value"]` in place, one thing at each step, and puts each back before the next."""
-    for container, key in _slots(holder):
-        value = container[key]
-        for other in (*_others(value), *_neighbours(container, key)):
-            container[key] = other
-            yield
-        container[key] = value
+def _trial_setter(host: Host, name: str) -> Callable[[Holder], None]:
+    def put(held: Holder) -> None:
+        host.tried[name] = held["value"]
+
+    return put
 
 
-def _slots(holder: dict[str, Any]) -> Iterable[tuple[Any, Any]]:
-    """Every place that holds a value, at any depth."""
-    found: list[tuple[Any, Any]] = []
-    waiting: list[tuple[Any, Any]] = [(holder, "value")]
-    while waiting:
-        container, key = waiting.pop()
-        found.append((container, key))
-        value = container[key]
-        inner = list(value) if isinstance(value, dict) else range(min(len(value), ENOUGH)) if isinstance(value, list) else ()
-        waiting += [(value, step) for step in inner]
-    return found
+def _document_setter(path: str) -> Callable[[Holder], None]:
+    def put(held: Holder) -> None:
+        Document.texts[path] = held["value"]
+
+    return put
 
 
-def _neighbours(container: Any, key: Any) -> list[Any]:
-    """What stands beside it, copied: another answer, another refusal."""
-    beside = list(container.values()) if isinstance(container, dict) else container
-    return [copy.deepcopy(other) for other in beside[:FEW] if type(other) is type(container[key]) and other != container[key]]
+def _declared_setter(declared: dict[str, Any], name: str) -> Callable[[Holder], None]:
+    def put(held: Holder) -> None:
+        declared[name] = held["value"]
 
-
-def _others(value: Any) -> Iterator[Any]:
-    """What could be there instead."""
-    if isinstance(value, bool):
-        yield not value
-    elif isinstance(value, int | float):
-        yield from (value + 1000, 0, value - 1000)
-    elif isinstance(value, str):
-        yield from (f"{value}{JUNK}", "", f"{value}0")
-        words = value.split(" ") if ";" in value and len(value) < 2000 else []
-        yield from (" ".join([*words[: place + 1], word, *words[place + 1 :]]) for place in range(len(words)) for word in WORDS)
-    elif isinstance(value, list):
-        yield from (value[:place] + value[place + 1 :] for place in range(min(len(value), FEW)))
-        yield from ([*value, twin] for twin in (value[:FEW] or ["altered", {"rule": {}}]))
-        yield from ([*value, {**value[0], key: "altered"}] for key in value[0]) if value and isinstance(value[0], dict) else ()
-        yield from ([*value, other] for other in ("altered", "gunicorn", "valkey-server", 22, 3306, ["x-xss-protection", "1"]))
-        yield []
-    elif isinstance(value, dict):
-        yield from ({other: value[other] for other in value if other != key} for key in value)
-        yield {**value, "altered": next(iter(value.values()), "altered")}
-        yield {}
-    else:
-        yield "altered"
+    return put

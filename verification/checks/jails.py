@@ -1,6 +1,7 @@
 """The jails: what their filters take for an attack, and that a ban shuts out whom it names, on both families, and never an operator."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,15 @@ def test_the_filters_find_every_attack_and_nothing_else(host: Host, see: Witness
         addresses = iter(found[jail])
         show = f"sudo fail2ban-regex -m _SYSTEMD_UNIT=UNIT systemd-journal {jail}"
         for kind, entries in kinds.items():
-            wrong = list(mistaken(entries, addresses))
+            answers = list(islice(addresses, len(entries)))
+            wrong = list(mistaken(entries, answers))
             see.exactly(f"{jail}: lines of the collection ({kind}) that it takes for something else", wrong, [], show=show)
-            see.at_least(f"{jail}: lines of the collection ({kind})", len(entries), 5)
+            see.at_least(f"{jail}: lines of the collection ({kind})", len(answers), 5)
 
 
-def mistaken(entries: list[dict[str, str]], addresses: Iterator[str]) -> Iterator[str]:
-    for entry in entries:
-        if (found := next(addresses, "not read")) != entry["address"]:
+def mistaken(entries: list[dict[str, str]], answers: list[str]) -> Iterator[str]:
+    for entry, found in zip(entries, [*answers, *["not read"] * (len(entries) - len(answers))], strict=True):
+        if found != entry["address"]:
             yield f"{found or 'nobody'} instead of {entry['address'] or 'nobody'} in: {entry['line'][:200]}"
 
 
@@ -75,7 +77,6 @@ def test_each_jail_bans_and_releases_on_both_families(host: Host, see: Witness, 
         see.exactly(f"{jail}: doors that are shut after the release", shut, [], show=show.replace("banip", "unbanip"))
     if seen["families"] != [4, 6]:
         raise NotTestable(f"a ban on both families: {host.witness} reaches the site over IPv{seen['families']} alone")
-    see.exactly("families on which it was tried", seen["families"], [4, 6])
 
 
 def doors(host: Host, *, opened: bool) -> list[str]:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from verification.remote.nginx_configuration import parsed
 from verification.remote.sections import Parameters, output, section
 
 APPLICATION = "/run/casemate/gunicorn.sock"
@@ -29,7 +30,7 @@ def nginx(_parameters: Parameters) -> dict[str, Any]:
     if not files or not workers:
         raise RuntimeError(f"nginx -T named {len(files)} files, and {len(workers)} workers run")
     return {
-        "text": shown.stdout,
+        "directives": parsed(shown.stdout),
         "files": files,
         "master": [title for title in titles.values() if title.startswith("nginx: master process")],
         # A changed name, owner or mode counts too: ctime is what nobody sets by hand.

@@ -194,6 +194,16 @@ def test_the_check_can_pass_and_fail(check: Any, path: str, value: Any) -> None:
     assert failed(check, good) != []
 
 
+def test_what_has_no_fallback_is_named_in_every_expected_policy() -> None:
+    for allowed in EXPECTED["policies"].values():
+        assert {"base-uri", "form-action", "frame-ancestors"} <= allowed.keys()
+
+
+def test_a_path_with_a_limit_of_its_own_may_send_more_than_the_others() -> None:
+    *named, everything_else = EXPECTED["body_limits"].values()
+    assert min(named) > everything_else
+
+
 def test_each_crooked_request_is_there_once_and_carries_its_mark() -> None:
     texts = sent.requests("casemate.test", "verifier0123")
     assert len(set(texts.values())) == len(texts) >= 40

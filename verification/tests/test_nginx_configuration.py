@@ -8,6 +8,7 @@ from verification import expectations
 from verification.checks import configuration, edge, policy, web
 from verification.host import Facts
 from verification.nginx_configuration import read
+from verification.remote.nginx_configuration import parsed
 from verification.tests.conftest import Stage, an_inventory
 from verification.witness import Witness
 from verification.words import NotTestable, State
@@ -77,7 +78,7 @@ def states(check: Any, text: str = GOOD, **changed: Any) -> list[str]:
     """The observations that failed."""
     host, see = Stage(an_inventory()).hosts[0], Witness()
     seen = {
-        "text": text,
+        "directives": parsed(text),
         "files": ["/etc/nginx/nginx.conf", "/etc/nginx/mime.types"],
         "master": [MASTER],
         "seconds that it runs unloaded": 0,
@@ -104,7 +105,7 @@ CHECKS = {
 
 
 def test_a_directive_that_is_inherited_counts_until_one_of_its_own_stands_there() -> None:
-    root = read(GOOD)
+    root = read(parsed(GOOD))
     servers = configuration.real_servers(root)
     assert [server.where for server in servers] == ["server ", "server casemate.test"]
     assert servers[1].counts("server_tokens") == [("off",)]
@@ -127,7 +128,7 @@ def test_a_file_that_is_included_counts_where_it_is_included() -> None:
 )
 def test_what_is_no_configuration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        read(text)
+        parsed(text)
 
 
 @pytest.mark.parametrize("name", CHECKS)
