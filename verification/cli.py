@@ -1,4 +1,4 @@
-"""casemate verify | evidence | explain | controls | probe | doubt"""
+"""casemate verify | evidence | explain | controls | probe"""
 
 import argparse
 import importlib
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--limit", metavar="HOST", help="only this host")
     verify.add_argument("--active", action="store_true", help="also checks that log in or write, on disposable hosts")
     verify.add_argument("--only", metavar="ID", action="append", help="only this control (may be repeated)")
+    verify.add_argument("--doubt", action="store_true", help="then alter in memory what was read: which observations never turn red?")
     verify.add_argument("--second-witness", action="store_true", help="also hear OpenSCAP (CIS) and lynis on each host")
     _add_evidence(verify)
     _add_key(verify)
@@ -100,10 +101,6 @@ def _parser() -> argparse.ArgumentParser:
     red.add_argument("campaign", type=Path, metavar="FILE", help="evidence/<time>/probes.json, as make probe wrote it")
     red.set_defaults(command=("about_controls", "seen_red"))
 
-    doubt = commands.add_parser("doubt", help="alter in memory what was read of a host: which observations never turn red?")
-    _add_inventory(doubt)
-    doubt.add_argument("--host", required=True)
-    doubt.set_defaults(command=("about_hosts", "doubt"))
     return parser
 
 

@@ -6,7 +6,7 @@ An observation that no alteration turns red looks at nothing. The host is read o
 import copy
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -52,8 +52,6 @@ def doubts(session: Session, host: Host, controls: Register, marked: Marked, *, 
         if identifier in aside or not control.implemented or host.name not in {place for place, _host in places(control, [host])}:
             continue
         checks += [check for check in marked.checks.get(identifier, []) if active or not check.active]
-    if active:
-        host.newcomer()
     for check in checks:
         with suppress(NotApplicable, NotTestable, NotObserved):  # doubt() says so
             Look(check, session, host).now()
@@ -109,6 +107,16 @@ def doubt(check: Check, session: Session, host: Host) -> Doubt:
         if not waiting:
             break
     return Doubt(check.control, len(good) - len(waiting), tuple(sorted(waiting)))
+
+
+def lines(outcomes: Sequence[Doubt]) -> Iterator[str]:
+    """What to print of them: each observation that cannot fail, and how many can."""
+    for outcome in outcomes:
+        yield from (f"{outcome.control:10}nothing turned this red: {what}" for what in outcome.never_red)
+        if outcome.not_seen:
+            yield f"{outcome.control:10}not doubted: {outcome.not_seen}"
+    vain = sum(len(outcome.never_red) for outcome in outcomes)
+    yield f"doubt: {sum(outcome.turned_red for outcome in outcomes)} observations can fail, {vain} cannot; {len(outcomes)} checks"
 
 
 def _red(seen: Seen) -> set[str]:
@@ -193,7 +201,7 @@ class Look:
             for name in sorted(facts.asked):
                 if "value" in facts.sections.get(name, {}):
                     yield copy.deepcopy(facts.sections[name]), _facts_setter(facts, name)
-        for name, value in asdict(host.newcomer()).items() if active else ():
+        for name, value in asdict(host.newcomer()).items() if active and host._newcomer else ():
             yield {"value": value}, _part_setter(host, "_newcomer", name)
         for name, value in asdict(host.household()).items() if active and host.asked_household else ():
             yield {"value": value}, _part_setter(host, "_household", name)

@@ -1,16 +1,15 @@
-"""casemate verify | probe | doubt: what looks at hosts, or breaks them."""
+"""casemate verify | probe: what looks at hosts, or breaks them."""
 
 import argparse
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from verification import evidence, formats, inventory, ledger, marks, register, signing, terminal
+from verification import doubt, evidence, formats, inventory, ledger, marks, register, signing, terminal
 from verification.batches import choose, sample
 from verification.copies import probe_copies
-from verification.doubt import doubts
 from verification.formats import sbom
 from verification.journal import Journal
 from verification.probing import run_probes
@@ -32,6 +31,7 @@ def verify(options: argparse.Namespace) -> int:
         run = run_checks(session, active=options.active, only=only, progress=_progress, controls=controls)
         _note("")
         software = {host.name: sbom.software(host.inside) for host in session.hosts}
+        doubted = list(_doubted(session, controls, only, active=options.active)) if options.doubt else []
         if other:
             other.hear(session.hosts, run)
     results = evidence.document(run, evidence.previous(options.evidence))
@@ -40,14 +40,25 @@ def verify(options: argparse.Namespace) -> int:
     files = formats.files(results, controls, evidence.register_changed(), software)
     unsigned = _signed(files, key)
     place = evidence.write(options.evidence, files, run.started, latest=only is None)
-    for line in [*terminal.lines(run), *(other.lines() if other else ())]:
+    for line in [*terminal.lines(run), *(other.lines() if other else ()), *(doubt.lines(doubted) if options.doubt else ())]:
         print(line)
     print(f"evidence: {_short(place)}/ {_listed(files)}")
     if unsigned:
         raise unsigned
     if other:
         other.answer_for()
-    return 1 if run.failed else 0
+    return 1 if run.failed or any(outcome.never_red for outcome in doubted) else 0
+
+
+def _doubted(session: Session, controls: register.Register, only: Collection[str] | None, *, active: bool) -> Iterator[doubt.Doubt]:
+    """What became of each check once what it was given was altered."""
+    chosen = {name: control for name, control in controls.items() if only is None or name in only}
+    for host in session.hosts:
+        may_act = active and host.inside.get("disposable", False) is True
+        for outcome in doubt.doubts(session, host, chosen, marks.load(), active=may_act):
+            _note(f"doubting {outcome.control} on {host.name}")
+            yield outcome
+    _note("")
 
 
 def _listed(files: Collection[str]) -> str:
@@ -103,24 +114,6 @@ def probe(options: argparse.Namespace) -> int:
 
 def _say(line: str) -> None:
     print(evidence.redact(line), flush=True)
-
-
-def doubt(options: argparse.Namespace) -> int:
-    """Exit status 1 where an observation looks at nothing, 0 where each can fail."""
-    found = inventory.read(options.inventory, tuple(options.extra), options.host)
-    with Session(found) as session:
-        session.read()
-        (host,) = session.hosts
-        active = host.inside.get("disposable", False) is True
-        outcomes = list(doubts(session, host, register.load(), marks.load(), active=active))
-    for outcome in outcomes:
-        for what in outcome.never_red:
-            print(f"{outcome.control:10}nothing turned this red: {what}")
-        if outcome.not_seen:
-            print(f"{outcome.control:10}not doubted: {outcome.not_seen}")
-    vain = sum(len(outcome.never_red) for outcome in outcomes)
-    print(f"{sum(outcome.turned_red for outcome in outcomes)} observations can fail, {vain} cannot; {len(outcomes)} checks")
-    return 1 if vain else 0
 
 
 def _progress(done: int, whole: int, name: str) -> None:

@@ -17,12 +17,6 @@ def test_every_break_turns_its_check_red_and_is_mended() -> None:
     assert status == 0, words
 
 
-def test_no_observation_is_one_that_cannot_fail() -> None:
-    """Each fact that a check reads is altered in memory, one at a time: a check that does not notice looks at nothing."""
-    status, words = watched(["casemate", "doubt", "--inventory", INVENTORY, "--host", "casemate"], "doubt")
-    assert status == 0, words
-
-
 @pytest.fixture
 def host_that_somebody_needs(on_host: Shell) -> Iterator[None]:
     """The throwaway host without the mark that it may be broken."""
