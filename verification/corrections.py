@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
-from verification.register import CONTROLS, CORRECTIONS, LOADER, Control, Register
+from verification import documents
+from verification.register import CONTROLS, CORRECTIONS, Control, Register
 from verification.words import CannotRun
 
 SPOKEN = {"built": "built", "planned": "planned", "not_taken": "not taken"}
@@ -32,7 +32,7 @@ class Correction:
 
 def load(controls: Register, folder: Path = CONTROLS) -> tuple[Correction, ...]:
     """All of them, in their order. Raises CannotRun with every fault that it found."""
-    entries = yaml.load((folder / CORRECTIONS).read_text(), LOADER)  # noqa: S506 (both loaders are the safe one)
+    entries = documents.read(folder / CORRECTIONS)
     schema = json.loads((folder / "corrections.schema.json").read_text())
     faults = [_told(entries, fault) for fault in jsonschema.Draft202012Validator(schema).iter_errors(entries)]
     if not faults:

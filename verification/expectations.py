@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from verification import documents
 from verification.inventory import render
 from verification.words import CannotRun
 
@@ -22,13 +21,13 @@ def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED, *, 
     merged = merge(baseline(folder / "baseline"), changes)
     for group in without:
         if (over := folder / "without" / f"{group}.yml").is_file():
-            merged = merge(merged, yaml.safe_load(over.read_text()))
+            merged = merge(merged, documents.read(over))
     for name, usual in USUAL.items():
         if (said := str(declared.get(name, usual))) != usual:
             known = [path.stem for path in (folder / name).glob("*.yml")]
             if said not in known:
                 raise CannotRun(f"declared.yml says {name}: {said}; it is {usual} (the default) or {' or '.join(known)}")
-            merged = merge(merged, yaml.safe_load((folder / name / f"{said}.yml").read_text()))
+            merged = merge(merged, documents.read(folder / name / f"{said}.yml"))
     rendered: dict[str, Any] = render(merged, dict(declared))
     return rendered
 
@@ -58,7 +57,7 @@ def overlay(profile: str, folder: Path) -> tuple[dict[str, Any], dict[str, str]]
         raise CannotRun(f"declared.yml names the profile {profile!r}; there are expectations for: {', '.join(profiles(folder))}")
     if profile == "baseline":
         return {}, {}
-    changes = yaml.safe_load((folder / "profile" / f"{profile}.yml").read_text()) or {}
+    changes = documents.read(folder / "profile" / f"{profile}.yml") or {}
     if not isinstance(why := changes.pop("reasons", None), dict):
         raise CannotRun(f"verification/expected/profile/{profile}.yml has no `reasons`: each change needs one, by its place")
     return changes, why
@@ -76,7 +75,7 @@ def baseline(folder: Path) -> dict[str, Any]:
     """The files of all areas as one. What to read may stand in each; anything said twice would be said once too often, and is refused."""
     merged: dict[str, Any] = {}
     for path in sorted(folder.glob("*.yml")):
-        merged = joined(merged, yaml.safe_load(path.read_text()), path.name)
+        merged = joined(merged, documents.read(path), path.name)
     return merged
 
 

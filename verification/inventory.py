@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from verification import documents
 from verification.words import CannotRun, Waiver
 
 ROOT = Path(__file__).parent.parent
@@ -139,7 +140,7 @@ def _address(name: str, variables: dict[str, Any], members: dict[str, list[str]]
 
 def declaration(path: Path, variables: dict[str, Any]) -> dict[str, Any]:
     try:
-        text = yaml.safe_load(path.read_text())
+        text = documents.read(path)
     except (OSError, yaml.YAMLError) as error:
         raise CannotRun(f"the installation declares nothing of itself: {path}: {error}") from error
     rendered = render(text, variables)

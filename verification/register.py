@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
+from verification import documents
 from verification.words import AREAS, CannotRun
 
 HOUSE = Path(__file__).parent.parent
 CONTROLS = HOUSE / "controls"
 CORRECTIONS = "corrections.yml"  # beside the areas, and none of them: verification/corrections.py
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is: ten times as fast
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def _load(folder: Path, _stamp: tuple[tuple[str, int, int], ...]) -> Register:
     register: Register = {}
     faults: list[str] = []
     for path in sorted(path for path in folder.glob("*.yml") if path.name != CORRECTIONS):
-        entries = yaml.load(path.read_text(), LOADER)  # noqa: S506 (both loaders are the safe one)
+        entries = documents.read(path)
         for fault in sorted(validator.iter_errors(entries), key=str):
             faults.append(f"{path.name}: {_place(entries, fault)}: {fault.message}")
         for entry in entries if isinstance(entries, list) else []:

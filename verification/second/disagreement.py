@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from verification import documents
 from verification.expectations import EXPECTED
 from verification.register import Register
 from verification.second.statement import Finding, Statement
@@ -48,7 +47,7 @@ def notes(profile: str, register: Register, path: Path = NOTES) -> list[Note]:
             tuple(entry.get("profiles", ())),
             bool(entry.get("open", False)),
         )
-        for entry in yaml.safe_load(path.read_text())
+        for entry in documents.read(path)
     ]
     for note in found:
         for control in set(note.controls) - register.keys():
