@@ -1,0 +1,46 @@
+"""A start with a database that cannot be verified is refused; one that is merely away is waited for."""
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+
+from casemate.configuration import Misconfigured
+from casemate.starting import verify_database
+
+
+@pytest.mark.django_db
+def test_the_database_that_is_ours_lets_the_service_start() -> None:
+    verify_database()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (2026, "TLS/SSL error: unable to get local issuer certificate"),
+        (1045, "Access denied for user 'casemate_app'@'localhost'"),
+        (1049, "Unknown database 'casemate'"),
+    ],
+)
+def test_a_database_that_cannot_be_verified_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def refused() -> Any:
+        raise OperationalError(number, words)
+
+    monkeypatch.setattr(connection, "ensure_connection", refused)
+    with pytest.raises(Misconfigured, match=words.replace("(", ".")) as stopped:
+        verify_database()
+    assert connection.settings_dict["HOST"] in str(stopped.value)
+
+
+def test_a_database_that_is_away_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> Any:
+        raise OperationalError(2003, "Can't connect to server on 'db.casemate.internal' (111)")
+
+    monkeypatch.setattr(connection, "ensure_connection", away)
+    monkeypatch.setattr("logging.Logger.propagate", True, raising=False)
+    verify_database()
+    assert "does not answer yet" in caplog.text
