@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import pytest
 
@@ -250,10 +250,18 @@ class Plugin:
         return ROOT
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-        """Takes what a check saw, when it has ended or could not begin."""
-        if call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
-            return
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport:
+        """Takes what a check saw, when it has ended or could not begin.
+
+        The report is our own: pytest's has a traceback with its source, and each takes longer than most checks.
+        """
+        when = cast('Literal["setup", "call", "teardown"]', call.when)  # what is collected has a report of its own
+        if call.when == "call" or (call.when == "setup" and call.excinfo):
+            self._take(item, call)
+        words = str(call.excinfo.value) if call.excinfo else None
+        return pytest.TestReport(item.nodeid, item.location, {}, "failed" if call.excinfo else "passed", words, when)
+
+    def _take(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         case = _case_of(item)
         result = self.results.setdefault((case.check.control, case.place), Result(case.check.control, case.place))
         result.seconds += call.duration

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import threading
@@ -119,20 +120,33 @@ def _altered_static(current: Path, files: dict[str, str]) -> list[str]:
 def _altered_packages(venv: Path) -> list[str]:
     """Installed packages against their RECORD, whose wheel the signed requirements.txt pins by its hash."""
     site = _site(venv)
-    recorded: set[Path] = set()
+    recorded: set[str] = set()
     altered = []
     for record in site.glob("*.dist-info/RECORD"):
         for name, hashed, _size in csv.reader(record.read_text().splitlines()):
-            path = (site / name).resolve()
+            path = os.path.normpath(os.path.join(site, name))  # of thousands: pathlib takes longer than their hashes
             recorded.add(path)
-            if not hashed or path.suffix == ".pyc":
+            if not hashed or path.endswith(".pyc"):
                 continue
-            if not path.is_file():
-                altered.append(f"{path.relative_to(venv)}: missing")
-            elif _digest(_as_recorded(path, venv), hashed.partition("=")[0]) != hashed.partition("=")[2]:
-                altered.append(f"{path.relative_to(venv)}: changed")
-    strangers = {path.resolve() for path in site.rglob("*.p*") if path.suffix in (".py", ".pth")} - recorded
-    return altered + [f"{path.relative_to(venv)}: no package brought it" for path in strangers]
+            try:
+                content = _as_recorded(path, venv)
+            except OSError:
+                altered.append(f"{os.path.relpath(path, venv)}: missing")
+                continue
+            algorithm, _, digest = hashed.partition("=")
+            if _digest(content, algorithm) != digest:
+                altered.append(f"{os.path.relpath(path, venv)}: changed")
+    return altered + [f"{os.path.relpath(path, venv)}: no package brought it" for path in _importable(site) - recorded]
+
+
+def _importable(site: Path) -> set[str]:
+    """What Python would import from there, or run at its start: modules of any kind, and links to folders elsewhere."""
+    found = set()
+    for folder, folders, names in os.walk(site):
+        endings = (".py", ".pth", ".so") if folder.endswith("/__pycache__") else (".py", ".pth", ".so", ".pyc")
+        found |= {os.path.join(folder, name) for name in names if name.endswith(endings)}
+        found |= {path for name in folders if os.path.islink(path := os.path.join(folder, name))}
+    return found
 
 
 def _named(bom: dict[str, Any]) -> list[str]:
@@ -149,10 +163,11 @@ def _site(venv: Path) -> Path:
     return next((venv / "lib").glob("python3*/site-packages"))
 
 
-def _as_recorded(path: Path, venv: Path) -> bytes:
+def _as_recorded(path: str, venv: Path) -> bytes:
     """A file as pip wrote it: it put the release together in a folder beside, whose name scripts have in their first line."""
-    content = path.read_bytes()
-    if path.parent == venv / "bin":
+    with open(path, "rb") as file:
+        content = file.read()
+    if path.startswith(f"{venv}/bin/"):
         release = venv.parent
         return content.replace(bytes(release), bytes(release.with_name(f".{release.name}.building")), 1)
     return content
