@@ -3,13 +3,13 @@
 import logging
 
 from django.db import DatabaseError, connection
-from MySQLdb.constants import CR
 
 from casemate.configuration import Misconfigured
 
 log = logging.getLogger(__name__)
 # It is away, not wrong: the requests ask again. All else would be wrong tomorrow too.
-AWAY = {CR.CONNECTION_ERROR, CR.CONN_HOST_ERROR, CR.SERVER_GONE_ERROR, CR.SERVER_LOST}
+NO_SOCKET, NO_HOST, GONE, LOST = 2002, 2003, 2006, 2013
+AWAY = {NO_SOCKET, NO_HOST, GONE, LOST}
 
 
 def verify_database() -> None:
