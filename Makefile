@@ -35,7 +35,7 @@ probe: ## break a throwaway host on purpose and see the checks fail [ID=DB-003] 
 release: tools ## build and sign a release artefact [PROJECT=your/django/project] [KEY=your/release_key]
 	@bin/release "$(or $(PROJECT),app)" "$(KEY)"
 
-test: ## all tests that a change must pass (about half an hour)
+test: ## all tests that a change must pass (about three quarters of an hour)
 	@bin/test
 
 test-full: ## test, with every probe instead of a sample, and a Django project of somebody else on a host
