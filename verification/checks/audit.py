@@ -9,6 +9,7 @@ from verification.witness import Witness
 from verification.words import NotApplicable
 
 Expected = dict[str, Any]
+OUTSIDE = "sudo journalctl --namespace=casemate-audit -o cat"
 
 
 @control("X-13")
@@ -50,6 +51,41 @@ def test_signing_in_leaves_events(host: Host, see: Witness, expected: Expected) 
     for action in expected["audit"]["events"]:
         added = newcomer.events_after.get(action, 0) - newcomer.events_before.get(action, 0)
         see.at_least(f"new events {action}", added, 1, show="sudo mariadb casemate_audit -e 'SELECT action, at FROM event'")
+
+
+@control("LOG-004")
+def test_each_event_is_also_outside_the_database(host: Host, see: Witness) -> None:
+    told_outside(see, host.inside["audit_outside"])
+
+
+@control("LOG-004", active=True)
+def test_so_are_those_of_somebody_who_has_just_signed_in(host: Host, see: Witness) -> None:
+    newcomer = host.newcomer()
+    asked = {"sections": ["audit_outside"], "audit_line": host.inside["audit_outside"]["newest line"]}
+    seen = host.trial("lines outside", lambda host: dict(host.look_inside(asked)["audit_outside"]))
+    events = sum(newcomer.events_after.values()) - sum(newcomer.events_before.values())
+    see.at_least("lines that an enrolment added, of its events", seen["lines"], events, show=OUTSIDE)
+    told_outside(see, seen)
+
+
+def told_outside(see: Witness, seen: Expected) -> None:
+    if not seen["events"]:
+        raise NotApplicable("nothing was recorded here yet")
+    see.at_least("lines", seen["lines"], 1, show=OUTSIDE)
+    for what in ("events without their line", "lines whose event is gone or another"):
+        see.exactly(what, seen[what], [], show=OUTSIDE)
+    see.exactly("who wrote them", seen["written by"], ["casemate"], show=OUTSIDE)
+    see.exactly("who may add lines", seen["who may add"], "0660 root casemate", show="stat /run/systemd/journal.casemate-audit/dev-log")
+
+
+@probe("LOG-004", touches=("settings: logging",), spoils=("BLD-021",))
+def the_second_record_is_taken_for_a_waste_of_disk(host: Host) -> None:
+    patch_application(host, "settings.py", '{"handlers": ["audit"], "level"', '{"handlers": [], "level"')
+
+
+@probe("LOG-004", touches=("journal of the audit log",))
+def everybody_may_write_into_it_for_a_test(host: Host) -> None:
+    host.sudo("chmod 0666 /run/systemd/journal.casemate-audit/dev-log")
 
 
 @probe("AUD-001", touches=("services: sign-in",), spoils=("BLD-021",))

@@ -34,6 +34,8 @@ class Action(StrEnum):
     VAULT_REVISION_REVEALED = "vault.revision.reveal"
     VAULT_SLOWED_DOWN = "vault.slow_down"
     VAULT_TAMPERED = "vault.tampered"
+    TRIAL_BEGUN = "security.trial.begin"
+    VIOLATION_FORGOTTEN = "security.violation.forget"
     SMOKE_TESTED = "audit.smoke"
 
 

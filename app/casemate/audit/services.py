@@ -3,12 +3,13 @@
 import random
 import time
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from casemate.audit import outside
 from casemate.audit.actions import Action
 from casemate.audit.chain import mac_of
 from casemate.audit.models import GENESIS, INSTALLATION, ChainHead, Event
@@ -87,4 +88,5 @@ def record(
     event.mac = mac_of(event, key)
     event.save(force_insert=True)
     ChainHead.objects.filter(stream=stream).update(seq=event.seq, mac=event.mac)
+    transaction.on_commit(partial(outside.tell, event))
     return event

@@ -57,6 +57,8 @@ WORDS: Mapping[Action, Words] = {
     Action.VAULT_REVISION_REVEALED: Words("looked at a former version of the password"),
     Action.VAULT_SLOWED_DOWN: Words("", "was slowed down, after looking at many passwords"),
     Action.VAULT_TAMPERED: Words("", "found what is no longer what was stored in the password"),
+    Action.TRIAL_BEGUN: Words("put on trial the content security policy"),
+    Action.VIOLATION_FORGOTTEN: Words("took off the list of policy violations"),
     Action.SMOKE_TESTED: Words("tried whether events can be written"),
 }
 NOBODY = {ActorKind.STRANGER.value: "Somebody not signed in", ActorKind.TERMINAL.value: "An operator at the host"}

@@ -13,7 +13,7 @@ from casemate.organizations.access import OrganizationRequest, operators_only, p
 from casemate.tenancy.permissions import Permission
 
 # What is written about people and the host themselves, to the installation's stream alone.
-OF_THE_INSTALLATION = ("accounts.", "audit.")
+OF_THE_INSTALLATION = ("accounts.", "audit.", "security.")
 
 
 @permission(Permission.AUDIT_VIEW)
