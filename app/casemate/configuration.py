@@ -13,11 +13,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, FilePath, ValidationError
+from pydantic import AfterValidator, Field, FilePath, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from casemate import policy
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 HostName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+
+
+def readable(text: str) -> str:
+    policy.parse(text)
+    return text
+
+
+PolicyText = Annotated[str, AfterValidator(readable)]
 
 
 class Misconfigured(ImproperlyConfigured):
@@ -37,8 +47,12 @@ class Environment(BaseSettings):
     database_name: Identifier = "casemate"
     audit_schema: Identifier = "casemate_audit"
     limiter_socket: Path = Path("/run/casemate-limiter/valkey.sock")
+    audit_journal: Path = Path("/run/systemd/journal.casemate-audit/dev-log")
     static_root: Path | None = None
     profile: Literal["baseline", "strict", "lab"] = "baseline"
+    csp_report_only: PolicyText = ""
+    csp_enforced: PolicyText = ""
+    csp_quiet_days: Annotated[int, Field(ge=1, le=365)] = 14
 
     @classmethod
     def read(cls) -> Self:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
+from casemate.policy import ENDPOINT, REPORTS
+
 FEATURES = (
     "accelerometer",
     "autoplay",
@@ -27,9 +29,12 @@ FEATURES = (
     "screen-wake-lock",
     "serial",
     "usb",
+    "web-share",
     "xr-spatial-tracking",
 )
 PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in FEATURES)
+# Where the policies' `report-to` leads: our own origin.
+REPORTING_ENDPOINTS = f'{ENDPOINT}="{REPORTS}"'
 
 
 class PolicyHeaders:
@@ -39,6 +44,7 @@ class PolicyHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         response.headers["Permissions-Policy"] = PERMISSIONS_POLICY
+        response.headers["Reporting-Endpoints"] = REPORTING_ENDPOINTS
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -1,12 +1,13 @@
 """Django's settings: one mode, production. Values come from configuration.py, and there is no switch for DEBUG."""
 
+import socket
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 from django.utils.csp import CSP
 
-from casemate import configuration
+from casemate import configuration, policy
 
 _configuration = configuration.load()
 _environment = _configuration.environment
@@ -35,6 +36,7 @@ INSTALLED_APPS = [
     "casemate.accounts",
     "casemate.organizations",
     "casemate.vault",
+    "casemate.security",
 ]
 MIDDLEWARE = [
     # The first ones lay headers on every answer, so that an error made further in has them too.
@@ -125,7 +127,7 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 # Not `no-referrer`: a form would then be sent with `Origin: null`, which the CSRF check refuses.
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SECURE_CSP = {
+SECURE_CSP: policy.Policy = {
     "default-src": [CSP.NONE],
     "script-src": [CSP.NONCE],
     "style-src": [CSP.SELF],
@@ -137,7 +139,18 @@ SECURE_CSP = {
     "require-trusted-types-for": ["'script'"],
     "trusted-types": [CSP.NONE],
     "upgrade-insecure-requests": True,
+    # Who was kept from what: both names, since browsers know the one or the other.
+    "report-uri": [policy.REPORTS],
+    "report-to": [policy.ENDPOINT],
 }
+# What declared.yml tightens, and what it has on trial: sent beside it, and stopping nothing.
+CSP_OF_THE_RELEASE: policy.Policy = SECURE_CSP
+CSP_REPORT_ONLY, CSP_QUIET = _environment.csp_report_only, timedelta(days=_environment.csp_quiet_days)
+try:
+    SECURE_CSP = policy.tightened(CSP_OF_THE_RELEASE, _environment.csp_enforced)
+except ValueError as fault:
+    raise configuration.Misconfigured(f"CASEMATE_CSP_ENFORCED: {fault}. Take it out of declared.yml.") from None
+SECURE_CSP_REPORT_ONLY = policy.on_trial(SECURE_CSP, CSP_REPORT_ONLY)
 SILENCED_SYSTEM_CHECKS = [
     "axes.W002",  # its middleware makes its own answer out of the request's form; ours is accounts/views.py's
     "security.W004",  # HSTS is nginx's alone: two layers would disagree
@@ -172,13 +185,22 @@ TASKS = {"default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "casemate.log.OneLine"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"()": "casemate.log.OneLine"}, "event": {"()": "casemate.audit.journal.Line"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "audit": {
+            "class": "casemate.audit.journal.Journal",
+            "address": str(_environment.audit_journal),
+            "socktype": socket.SOCK_DGRAM,
+            "formatter": "event",
+        },
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # Django's own logger would add a handler that mails errors.
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         # Its lines name people and addresses in a form of its own; casemate.sign_in writes the one that counts.
         "axes": {"level": "ERROR"},
+        "casemate.audit.outside": {"handlers": ["audit"], "level": "INFO", "propagate": False},
     },
 }

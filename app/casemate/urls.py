@@ -12,6 +12,7 @@ urlpatterns = [
     path("audit/", installation_audit, name="audit"),
     path("o/<slug:organization>/", include(_of_an_organization)),
     path("", include("casemate.accounts.urls")),
+    path("", include("casemate.security.urls")),
     path("healthz", healthz, name="healthz"),
 ]
 handler400 = "casemate.errors.bad_request"

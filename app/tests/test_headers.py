@@ -86,7 +86,11 @@ def test_the_policy_allows_nothing_but_our_own_styles_pictures_and_forms(answer:
         "require-trusted-types-for": "'script'",
         "trusted-types": "'none'",
         "upgrade-insecure-requests": "",
+        "report-uri": "/csp-reports/",
+        "report-to": "csp",
     }
+    assert answer["Reporting-Endpoints"] == 'csp="/csp-reports/"'
+    assert "Content-Security-Policy-Report-Only" not in answer
 
 
 def test_no_page_has_anything_that_the_policy_would_stop(answer: HttpResponse) -> None:

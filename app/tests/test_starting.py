@@ -9,9 +9,11 @@ from casemate.configuration import Misconfigured
 from casemate.starting import verify_database
 
 
-@pytest.mark.django_db
-def test_the_database_that_is_ours_lets_the_service_start() -> None:
+@pytest.mark.django_db(transaction=True)
+def test_the_database_that_is_ours_lets_the_service_start_without_a_connection_to_share() -> None:
+    connection.ensure_connection()
     verify_database()
+    assert connection.connection is None
 
 
 @pytest.mark.parametrize(

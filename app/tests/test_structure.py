@@ -31,9 +31,10 @@ MAY_IMPORT = {
     "accounts": {"tenancy", "keyring", "audit"},
     "organizations": {"tenancy", "keyring", "audit", "accounts"},
     "vault": {"tenancy", "keyring", "audit", "accounts", "organizations"},
+    "security": {"tenancy", "keyring", "audit", "accounts", "organizations", "vault"},
 }
 # Modules of the project itself that any application may use: they hold no state and import no application.
-SHARED = {"errors", "configuration", "limiter"}
+SHARED = {"errors", "configuration", "limiter", "policy"}
 
 
 def imports(module: Path) -> Iterator[str]:
@@ -108,6 +109,8 @@ EXPECTED_GRANTS = {
     "vault_password": "SELECT, INSERT, UPDATE (`folder_id`, `name`, `contents`, `version`, `changed_at`,"
     " `changed_by_id`, `deleted_at`, `deleted_by_id`)",
     "vault_passwordrevision": "SELECT, INSERT",
+    "security_trial": "SELECT, INSERT",
+    "security_violation": "SELECT, INSERT, UPDATE (`count`, `last_seen_at`), DELETE",
     "tenancy_membership": "SELECT, INSERT, UPDATE (`role`), DELETE",
     "tenancy_organization": "SELECT, INSERT",
 }
@@ -199,6 +202,9 @@ def run(*, drop: str = "", **changes: str) -> subprocess.CompletedProcess[str]:
         ({"CASEMATE_DATABASE_PORT": "70000"}, "CASEMATE_DATABASE_PORT"),
         ({"CASEMATE_DATABASE_CA": "/nowhere"}, "CASEMATE_DATABASE_CA: Path does not point to a file"),
         ({"CASEMATE_AUDIT_SCHEMA": "a`; DROP"}, "CASEMATE_AUDIT_SCHEMA"),
+        ({"CASEMATE_CSP_REPORT_ONLY": "img-scr 'self'"}, "'img-scr' is no directive that can be changed"),
+        ({"CASEMATE_CSP_ENFORCED": "img-src https://cdn.example"}, "img-src would allow https://cdn.example"),
+        ({"CASEMATE_CSP_QUIET_DAYS": "0"}, "CASEMATE_CSP_QUIET_DAYS"),
         ({"drop": "CREDENTIALS_DIRECTORY"}, "CREDENTIALS_DIRECTORY is not set"),
         ({"CREDENTIALS_DIRECTORY": "/nowhere"}, "The credential database-test-password is missing in /nowhere"),
     ],

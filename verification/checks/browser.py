@@ -1,0 +1,35 @@
+"""What a real browser makes of the pages: Chromium, on the machine that verifies."""
+
+from pathlib import Path
+from typing import Any
+
+from verification import walk
+from verification.breaking import patch_application
+from verification.host import Host
+from verification.marks import control, probe
+from verification.witness import Witness
+
+Expected = dict[str, Any]
+SHOW = "the console of a browser's developer tools"
+
+
+@control("WEB-018", active=True)
+def test_a_walk_as_each_role_sees_no_violation(host: Host, see: Witness, expected: Expected, declared: Expected) -> None:
+    anchor = Path(str(declared["trust_anchor"])) if declared.get("trust_anchor") else None
+    seen = host.trial("a walk in a browser", lambda host: walk.walked(host, anchor))
+    see.exactly("roles that walked", sorted(seen["addresses"]), sorted(walk.ROLES))
+    for role, addresses in seen["addresses"].items():
+        see.exactly(f"addresses that the {role} asked for", addresses, sorted(expected["addresses"]))
+    for role, least in expected["walk"]["pages"].items():
+        see.at_least(f"pages that the {role} was shown", seen["pages"].get(role, 0), least)
+    see.exactly("violations that the browser reported", seen["violations"], [], show=SHOW)
+    see.exactly("a secret is shown, and what that page violated", seen["a secret that is shown"], [True, []], show=SHOW)
+    one = "enforce img-src https://elsewhere.invalid/x.png"
+    see.exactly(
+        "a violation that was made on purpose", [told for told in seen["made on purpose"] if told.startswith("enforce")], [one], show=SHOW
+    )
+
+
+@probe("WEB-018", touches=("templates: members",), spoils=("BLD-021", "WEB-009"))
+def a_button_gets_a_handler_in_the_page(host: Host) -> None:
+    patch_application(host, "organizations/*/organizations/members.html", "<h1>", '<h1 onclick="this.hidden = true">')

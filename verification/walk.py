@@ -1,0 +1,146 @@
+"""A walk through every address in Chromium, as each role: what the pages' own policy kept them from."""
+
+import json
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from verification import chromium
+from verification.host import Host
+from verification.household import move_out
+from verification.remote.visitor import NOWHERE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+# Members by their role; `newcomer` has given the password alone, and `stranger` nothing.
+MEMBERS = ("owner", "administrator", "editor", "viewer", "auditor")
+PEOPLE = (*MEMBERS, "operator", "newcomer")
+ROLES = (*PEOPLE, "stranger")
+# Run by the application's own command: sessions of these people, without seven sign-ins. The names stand before it.
+MOVE_IN = """
+import json
+from datetime import UTC, datetime
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from casemate.accounts.assurance import SECOND_FACTOR, Assurance
+from casemate.accounts.gate import SEEN, STARTED
+from casemate.accounts.models import TotpDevice, User
+from casemate.accounts.sessions import SessionStore
+from casemate.accounts.totp import new_seed
+from casemate.audit.origin import Origin
+from casemate.organizations.services import add_member, create_organization
+from casemate.tenancy.binding import bind
+from casemate.tenancy.models import Membership
+from casemate.vault.folders import create_folder
+from casemate.vault.services import create_password
+
+organization, _token = create_organization(name="Verification", slug=SLUG, owner=EMAILS["owner"])
+for role, email in EMAILS.items():
+    if role in MEMBERS and role != "owner":
+        add_member(slug=SLUG, email=email, role=role)
+for name in ("operator", "newcomer"):
+    User.objects.create(email=EMAILS[name], is_operator=name == "operator")
+sessions, now = {}, datetime.now(UTC)
+for role, email in EMAILS.items():
+    user, session = User.objects.by_email(email), SessionStore()
+    session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+    session[BACKEND_SESSION_KEY] = "casemate.accounts.backends.PasswordBackend"
+    session[STARTED] = session[SEEN] = now.timestamp()
+    if role != "newcomer":
+        TotpDevice.objects.create(user=user, name="Authenticator app", confirmed=True, seed=new_seed())
+        session[SECOND_FACTOR] = now.timestamp()
+    session.create()
+    sessions[role] = session.session_key
+owner = Membership.objects.get(organization=organization, user__email=EMAILS["owner"])
+who = {"membership": owner, "assurance": Assurance(user=owner.user, origin=Origin(), second_factor_at=now)}
+with bind(organization):
+    folder = create_folder(name="Routers", parent_id=None, reason_required=True, **who)
+    password = create_password(folder_id=folder.pk, name="Router", parts={"password": "nobody-uses-it"}, **who)
+viewer = Membership.objects.get(organization=organization, user__email=EMAILS["viewer"])
+ids = {"members": str(viewer.pk), "vault/folders": str(folder.pk), "vault": str(password.pk)}
+print("\\n" + json.dumps({"sessions": sessions, "ids": ids}))
+"""
+LISTEN = """
+window.violations = [];
+addEventListener('securitypolicyviolation', e => window.violations.push(`${e.disposition} ${e.effectiveDirective} ${e.blockedURI}`));
+"""
+ON_PURPOSE = "const image = document.createElement('img'); image.src = 'https://elsewhere.invalid/x.png'; document.body.append(image)"
+
+
+def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
+    """What each role saw of each address, and each violation; with one made on purpose, so that silence says something."""
+    tag = secrets.token_hex(6)
+    slug, emails = f"verify-{tag}-walk", {name: f"{name}-{tag}@casemate.invalid" for name in PEOPLE}
+    try:
+        script = f"SLUG, EMAILS, MEMBERS = {slug!r}, {emails!r}, {MEMBERS!r}\n{MOVE_IN}"
+        told = host.sudo(f"casemate shell --no-imports --verbosity=0 --command \"$(cat <<'CASEMATE'\n{script}\nCASEMATE\n)\"").stdout
+        made = json.loads(told.strip().splitlines()[-1])
+        ways = {route: addressed(route, slug, made["ids"]) for route in host.inside["application"]["routes"]}
+        with chromium.started(host.site, str(host.declared["site_addresses"][0]), anchor) as browser:
+            page = opened(browser)
+            seen = {role: walk(page, host.site, made["sessions"].get(role, ""), ways) for role in ROLES}
+            shown = reveal(page, host.site, made["sessions"]["owner"], ways)
+            noticed = on_purpose(page, host.site)
+    finally:
+        move_out(host, [slug], {name: {"email": email} for name, email in emails.items()})
+    return {
+        "addresses": {role: sorted(way) for role, way in seen.items()},
+        "pages": {role: sum(status == 200 for status, _found in way.values()) for role, way in seen.items()},
+        "violations": sorted(
+            {f"{role}, {route}: {one}" for role, way in seen.items() for route, (_, found) in way.items() for one in found}
+        ),
+        "a secret that is shown": shown,
+        "made on purpose": noticed,
+    }
+
+
+def addressed(route: str, slug: str, ids: dict[str, str]) -> str:
+    """A route with ids that there are."""
+    path = route.replace("ORGANIZATION", slug)
+    kind = next((kind for kind in ids if path.startswith(f"/o/{slug}/{kind}/{NOWHERE}")), "")
+    return path.replace(NOWHERE, ids[kind]) if kind else path
+
+
+def opened(browser: "Browser") -> "Page":
+    """A page that listens. All roles take it, one after the other: what it keeps of style sheets it need not ask for again."""
+    context = browser.new_context(service_workers="block")
+    context.add_init_script(LISTEN)
+    return context.new_page()
+
+
+def become(page: "Page", site: str, session: str) -> None:
+    """From now on the page is of somebody with this session; of a stranger where it is empty."""
+    page.context.clear_cookies()
+    if session:
+        page.context.add_cookies(
+            [{"name": "__Host-sessionid", "value": session, "url": f"https://{site}/", "secure": True, "httpOnly": True}]
+        )
+
+
+def walk(page: "Page", site: str, session: str, ways: dict[str, str]) -> dict[str, tuple[int, list[str]]]:
+    """By route the status, and what was violated on the page that it led to."""
+    become(page, site, session)
+    seen = {}
+    for route, path in ways.items():
+        answer = page.goto(f"https://{site}{path}", wait_until="load")
+        seen[route] = (answer.status if answer else 0, list(page.evaluate("window.violations")))
+    return seen
+
+
+def reveal(page: "Page", site: str, session: str, ways: dict[str, str]) -> list[Any]:
+    """Whether a secret is shown to its owner, and what that page violated: it is the one with the most script."""
+    become(page, site, session)
+    route = next(route for route in ways if route.endswith(f"vault/{NOWHERE}/reveal/"))
+    page.goto(f"https://{site}{ways[route]}")
+    page.get_by_label("Why do you need it?").fill("verification")
+    page.get_by_role("button", name="Reveal").click()
+    page.get_by_text("nobody-uses-it").wait_for(timeout=15_000)
+    return [True, list(page.evaluate("window.violations"))]
+
+
+def on_purpose(page: "Page", site: str) -> list[str]:
+    become(page, site, "")
+    page.goto(f"https://{site}/sign-in/")
+    page.evaluate(ON_PURPOSE)
+    page.wait_for_timeout(300)
+    return list(page.evaluate("window.violations"))
