@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible/ansible.cfg
 INVENTORY ?= inventories/lab/hosts.yml
 
-.PHONY: help up down converge restore restore-drill verify probe release test test-full app-test lint ssh clean tools lock
+.PHONY: help up down converge restore restore-drill upgrade-drill verify probe release test test-full app-test lint ssh clean tools lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ restore: ## a host back from its backup, onto a bare one: IDENTITY=… [INVENTOR
 
 restore-drill: ## lose a throwaway host with data on it, bring it back, and say how long that took and what was lost
 	@bin/restore-drill
+
+upgrade-drill: ## make an appliance of the last release, with data on it, one of this checkout; its application goes back and forth
+	@bin/upgrade-drill
 
 verify: tools ## check every control on the real host [INVENTORY=…] [LIMIT=…] [ACTIVE=1] [SECOND=1] [KEY=…]
 	@casemate verify --inventory $(INVENTORY) $(if $(LIMIT),--limit $(LIMIT)) $(if $(ACTIVE),--active) \

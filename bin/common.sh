@@ -69,6 +69,7 @@ lab_packages() {
     "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || environments=(python3-venv)
     need_packages systemd-container mmdebstrap nftables iproute2 openssh-client zstd openssl age "${environments[@]}"
     lab_escrow
+    lab_collector
 }
 
 # The identity that opens the keys of the labs' backups. A real installation's lies on no machine of it.
@@ -81,6 +82,31 @@ lab_escrow() {
     age-keygen -y .lab/escrow/identity >.lab/escrow/recipient
 }
 
+# The collector of the labs' logs is somebody else's: it has an authority of its own, a certificate in its name, and knows the appliance by
+# one in the site's. `foreign` is in the collector's name and of nobody, `other` of the same authority and in another name.
+lab_collector() {
+    local place=.lab/collector name usage authority host
+    [ ! -s "$place/done" ] || return 0
+    mkdir -p "$place"
+    chmod 0700 "$place"
+    for name in ca foreign; do
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 3650 -subj "/CN=Lab of the collector, $name" \
+            -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign \
+            -keyout "$place/$name-authority.key" -out "$place/$name-authority.crt" 2>/dev/null
+    done
+    while read -r name usage authority host; do
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj "/CN=$host" -keyout "$place/$name.key" 2>/dev/null |
+            openssl x509 -req -days 3650 -CA "$place/$authority-authority.crt" -CAkey "$place/$authority-authority.key" -out "$place/$name.crt" 2>/dev/null \
+                -extfile <(printf 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=%s\nsubjectAltName=DNS:%s\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' "$usage" "$host")
+    done <<'END'
+server serverAuth ca collector.casemate.test
+other serverAuth ca elsewhere.casemate.test
+foreign serverAuth foreign collector.casemate.test
+client clientAuth ca casemate.test
+END
+    echo made >"$place/done"
+}
+
 # Under sudo, what lies in the checkout belongs to the person who called.
 give_back() {
     [ -n "${SUDO_UID:-}" ] || return 0
@@ -90,7 +116,7 @@ give_back() {
     done
 }
 
-declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [own]=4 [drill]=5 [four]=6)
+declare -A third=([up]=0 [test]=1 [dev]=2 [build]=3 [own]=4 [drill]=5 [four]=6 [upgrade]=7)
 # lab NAME STATE ANSIBLE-ARGUMENT…: make (or, with lab_present=false, remove) a lab
 lab() {
     local name=$1 state=$2

@@ -1,6 +1,7 @@
 """Which probes run, and together with which others: by name, all, or a sample of what was changed that another day continues."""
 
 import random
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -47,9 +48,14 @@ class Batch:
 
 
 def batches(probes: Iterable[Probe]) -> list[Batch]:
-    """As few batches as a first fit finds, each in the order in which no probe spoils one that comes after it."""
+    """As few batches as a first fit finds, each in the order in which no probe spoils one that comes after it.
+
+    Those of which a batch takes but one come first: last, they would find the early batches full, and each would need another.
+    """
     found: list[Batch] = []
-    for probe in probes:
+    probes = list(probes)
+    alike = Counter(probe.control for probe in probes)
+    for probe in sorted(probes, key=lambda probe: -alike[probe.control]):
         batch = next((b for b in found if b.takes(probe)), None)
         if batch is None:
             found.append(batch := Batch())

@@ -1,5 +1,6 @@
 """What is expected of a host: verification/expected/baseline, a file an area, overlaid by the profile's, by without/GROUP.yml for a
-group without a host, and by application/other.yml and edge_certificate/provided.yml where declared.yml says so; filled in from there.
+group without a host, and by application/other.yml, edge_certificate/provided.yml and http3/false.yml where declared.yml says so; filled in
+from there.
 All of it is written by hand, from the requirements and never from the roles: a wrong default there must be seen here."""
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from verification.words import CannotRun
 
 EXPECTED = Path(__file__).parent / "expected"
 # What else of declared.yml leads to other expectations, and what is meant where it says nothing.
-USUAL = {"application": "casemate", "edge_certificate": "private"}
+USUAL = {"application": "casemate", "edge_certificate": "private", "http3": "true"}
 
 
 def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED, *, without: Iterable[str] = ()) -> dict[str, Any]:
@@ -23,13 +24,21 @@ def load(profile: str, declared: Mapping[str, Any], folder: Path = EXPECTED, *, 
         if (over := folder / "without" / f"{group}.yml").is_file():
             merged = merge(merged, documents.read(over))
     for name, usual in USUAL.items():
-        if (said := str(declared.get(name, usual))) != usual:
+        if (said := _said(declared.get(name, usual))) != usual:
             known = [path.stem for path in (folder / name).glob("*.yml")]
             if said not in known:
                 raise CannotRun(f"declared.yml says {name}: {said}; it is {usual} (the default) or {' or '.join(known)}")
             merged = merge(merged, documents.read(folder / name / f"{said}.yml"))
     rendered: dict[str, Any] = render(merged, dict(declared))
+    # What this installation tightens after a trial stands in declared.yml alone.
+    for name, *sources in (part.split() for part in str(declared.get("csp_enforced", "")).split(";") if part.strip()):
+        rendered["policies"]["application"][name] = sources
     return rendered
+
+
+def _said(value: Any) -> str:
+    """As YAML writes it: true and false in small letters."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def profiles(folder: Path = EXPECTED) -> list[str]:

@@ -18,12 +18,15 @@ from verification.words import CannotRun, NotTestable
 
 DISPOSABLE = "/etc/casemate/disposable"
 INSIDE = (
-    *("sections", "system", "processes", "database", "limiter", "backups", "release", "watch"),
-    *("updates", "clock", "rights", "nginx_configuration", "edge", "logged", "jails", "starting", "attested"),
+    *("sections", "system", "processes", "database", "limiter", "backups", "application", "release", "watch"),
+    *("updates", "clock", "forwarding", "rights", "nginx_configuration", "edge", "logged", "jails", "starting", "attested"),
 )
 PART_OF_HOUSEHOLD = "household: "
 NO_SUDO = "sudo asks for a password there; the account of the inventory needs a rule NOPASSWD: ALL"
-OUTSIDE = ("sections", "backup_disk", "wire", "visit", "pages", "visitor", "tls", "ports", "bans", "limits", "crooked", "canary")
+OUTSIDE = (
+    *("sections", "backup_disk", "wire", "quic", "http3", "versions", "visit", "pages", "visitor"),
+    *("tls", "ports", "bans", "limits", "crooked", "violations", "canary", "collector"),
+)
 
 
 class NotObserved(Exception):

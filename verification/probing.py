@@ -64,7 +64,7 @@ class Outcome:
 
 @dataclass
 class Campaign:
-    """All batches on one host, which is left as it was found."""
+    """All batches on one host, which is left as it was found: every control is observed, those that are broken are tried too."""
 
     session: Session
     controls: Register
@@ -72,6 +72,7 @@ class Campaign:
     say: Say
     found: dict[str, Result] = field(default_factory=dict)
     sections: dict[str, set[str]] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
     dirty: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     left_worse: list[str] = field(default_factory=list)
@@ -87,7 +88,8 @@ class Campaign:
         The first of a batch finds nothing broken, so each round proves one more at least.
         """
         with ended_like_ctrl_c():
-            seen = self.look()
+            self.broken = frozenset[str]().union(*(batch.ids for batch in waiting))
+            seen = verify(self.session, active=self.broken, controls=self.controls)
             self.found = {result.control: result for result in seen.results if result.host == self.host.name}
             self.sections = seen.sections
             try:
@@ -104,11 +106,10 @@ class Campaign:
             finally:
                 self.leave_as_found()
 
-    def look(self, only: Collection[str] | None = None) -> Run:
+    def look(self, only: Collection[str]) -> Run:
         """Looks at these controls, with the active checks, since this host may be broken; reads just what they need."""
-        needed = None if only is None or not self.sections else set().union(*(self.sections.get(i, set()) for i in only))
-        chosen = None if only is None else frozenset(only)
-        return verify(self.session, active=True, only=chosen, sections=needed, controls=self.controls)
+        needed = set().union(*(self.sections.get(i, set()) for i in only)) if self.sections else None
+        return verify(self.session, active=True, only=frozenset(only), sections=needed, controls=self.controls)
 
     def converge(self, tags: list[str]) -> tuple[list[str], str]:
         started = time.monotonic()
@@ -129,18 +130,18 @@ class Campaign:
                 if self.dirty:
                     self.say("mending the host before the end (Ctrl-C waits for it)")
                     self.converge([])
-                after = {result.control: result for result in self.look().results if result.host == self.host.name}
+                seen = verify(self.session, active=self.broken, controls=self.controls)
+                after = {result.control: result for result in seen.results if result.host == self.host.name}
             except CannotRun as error:
                 self.left_worse = ["not known"]
                 self.say(f"{self.host.name} IS PERHAPS STILL BROKEN: {error}. To put it right: {how}")
                 return
-            lost = [i for i, result in self.found.items() if result.state is State.PASS and after[i].state is not State.PASS]
-            self.left_worse = lost
-            passing = sum(result.state is State.PASS for result in after.values())
+            passed = [identifier for identifier, result in self.found.items() if result.state is State.PASS]
+            self.left_worse = lost = [identifier for identifier in passed if after[identifier].state is not State.PASS]
             if lost:
                 self.say(f"{self.host.name} IS STILL BROKEN, in {', '.join(lost)}: {after[lost[0]].reason}. To put it right: {how}")
             else:
-                self.say(f"{self.host.name} is left as it was found: {passing} of {len(after)} controls pass")
+                self.say(f"{self.host.name} is left as it was found: {len(passed)} controls pass, as before")
 
 
 @dataclass

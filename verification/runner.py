@@ -77,7 +77,7 @@ class Run:
 def verify(
     session: Session,
     *,
-    active: bool = False,
+    active: bool | Collection[str] = False,
     only: frozenset[str] | None = None,
     sections: Collection[str] | None = None,
     progress: Progress | None = None,
@@ -85,13 +85,16 @@ def verify(
     marked: Marked | None = None,
     folder: Path = CHECKS,
 ) -> Run:
-    """Reads the hosts (all, or these sections), runs the checks of `only` (or of all controls), and judges."""
+    """Reads the hosts (all, or these sections), runs the checks of `only` (or of all controls), and judges.
+
+    `active`: whether the checks that log in or write run too; of all these controls, or of those that are named.
+    """
     clock = time.monotonic()
     known = register.load() if controls is None else controls
-    run = Run(session.inventory, known, active, datetime.now(UTC), set_aside=set_aside(known, session.inventory, session.expected))
+    run = Run(session.inventory, known, bool(active), datetime.now(UTC), set_aside=set_aside(known, session.inventory, session.expected))
     session.read(sections)
     run.problems += session.problems
-    plugin = Plugin(session, run, only, progress)
+    plugin = Plugin(session, run, only, progress, None if isinstance(active, bool) else frozenset(active))
     # confcutdir: else pytest lists the folders above as well. unraisableexception would collect garbage for longer than some checks take.
     arguments = [str(folder), "--rootdir", str(folder), "--confcutdir", str(folder), "-c", str(CHECKS / "pytest.ini")]
     arguments += [part for name in ("terminal", "cacheprovider", "unraisableexception") for part in ("-p", f"no:{name}")]
@@ -182,10 +185,13 @@ def judge(
 class Plugin:
     """The part of the verifier that lives inside pytest: it gives each check its host and takes its observations."""
 
-    def __init__(self, session: Session, run: Run, only: frozenset[str] | None, progress: Progress | None) -> None:
+    def __init__(
+        self, session: Session, run: Run, only: frozenset[str] | None, progress: Progress | None, acting: frozenset[str] | None = None
+    ) -> None:
         self.session = session
         self.run = run
         self.only = only
+        self.acting = acting  # the controls whose active checks run, where not all do
         self.progress = progress
         self.results: dict[tuple[str, str], Result] = {}
         self.broken: list[str] = []
@@ -225,7 +231,8 @@ class Plugin:
         return case
 
     def _may_act(self, case: Case) -> bool:
-        return self.run.active and case.host is not None and case.host.inside.get("disposable", False) is True
+        asked = self.run.active and (self.acting is None or case.check.control in self.acting)
+        return asked and case.host is not None and case.host.inside.get("disposable", False) is True
 
     @pytest.fixture
     def see(self, request: pytest.FixtureRequest) -> Witness:

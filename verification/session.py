@@ -89,6 +89,7 @@ class Session:
             "listening_ports": [],
             "marks": self.expected["read_inside"]["marks"],
             "body_limits": self.expected.get("body_limits", {}),
+            "http3": host.declared.get("http3", True),
             "nowhere": self.expected.get("nowhere", []),
         }
 

@@ -18,12 +18,13 @@ SECONDS = 2.0
 
 
 @control("LOG-001")
-def test_only_root_and_the_administrators_read_the_journal(host: Host, see: Witness) -> None:
+def test_only_root_and_the_administrators_read_the_journal(host: Host, see: Witness, declared: Expected) -> None:
     readers = host.inside["journal_readers"]
+    reading = ["casemate-forward.service"] * bool(declared.get("log_collector")) + ["fail2ban.service"]
     show = "getfacl /var/log/journal/*/system.journal; sudo -u ACCOUNT journalctl -u casemate"
     see.at_least("files of the journal that each account tried to open", readers["files"], 1, show=show)
     see.exactly("accounts that open it and are not in the group adm", set(readers["accounts"]) - set(readers["in adm"]), set(), show=show)
-    see.exactly("services that open it and are not root's", readers["services"], ["fail2ban.service"], show=show)
+    see.exactly("services that open it and are not root's", readers["services"], reading, show=show)
     see.exactly("nobody opens it once made a member of adm", readers["nobody, as a member of adm"], True, show=show)
 
 

@@ -130,6 +130,7 @@ def test_the_keys_rest_encrypted_and_only_root_reads_them(host: Host, see: Witne
     files = host.inside["files"]
     store = {path: mode for path, mode in files.items() if path.startswith("/etc/credstore.encrypted/")}
     names = [*expected["credentials"], *(["mail-relay-password"] if declared.get("mail_relay") else [])]
+    names += ["log-collector-key"] if (declared.get("log_collector") or {}).get("client_certificate") else []
     wanted = {f"/etc/credstore.encrypted/{name}": "root:root 0600" for name in names}
     see.exactly("credentials and who reads them", store, wanted, show="sudo ls -l /etc/credstore.encrypted")
     see.exactly("credentials that are no encrypted ones", host.inside["plain_credentials"], [], show="sudo systemd-creds decrypt FILE -")

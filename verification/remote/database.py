@@ -1,12 +1,20 @@
 """Inside: the accounts, grants and variables as root sees them, and what each account may do, tried as that account."""
 
+import grp
+import json
+import pwd
 import re
 import secrets
 import shlex
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from verification.remote.sections import OWN_UNITS, Parameters, output, section
 
+NEWEST = 10_000  # lines of the audit log's journal that are compared with the database
+SETTLED = timedelta(seconds=5)  # an event of just now may have its line in a moment
 ACCOUNTS = """
 SELECT p.User, p.Host,
   COALESCE(JSON_VALUE(Priv, '$.plugin'), ''),
@@ -102,6 +110,40 @@ def password_hashes(_parameters: Parameters) -> dict[str, int]:
     way = "IF(password LIKE 'argon2$%', SUBSTRING_INDEX(password, '$', 4), SUBSTRING_INDEX(password, '$', 1))"
     query = f"SELECT {way}, COUNT(*) FROM casemate.accounts_user GROUP BY 1"  # noqa: S608 (nothing is filled in from elsewhere)
     return {("no password" if kept.startswith("!") or not kept else kept): int(count) for kept, count in _rows(query)}
+
+
+@section
+def audit_outside(parameters: Parameters) -> dict[str, Any]:
+    """The newest events in the database beside the lines of their own journal: by stream, number and code.
+
+    "lines" counts those after the line whose number in the journal is the parameter `audit_line`.
+    """
+    until = (datetime.now(UTC) - SETTLED).strftime("%F %T.%f")
+    journal = output(
+        "journalctl", "--namespace=casemate-audit", "-q", "-o", "json", "--output-fields=MESSAGE,_UID,_TRANSPORT", "-n", str(NEWEST)
+    )
+    read = [json.loads(line) for line in journal.splitlines()]
+    # What journald says of itself; nobody else can give a line this mark.
+    lines = [line for line in read if line["_TRANSPORT"] != "driver"]
+    told = [json.loads(line["MESSAGE"]) for line in lines]
+    days = [one["at"] for one in told]
+    # From the oldest on; where older lines were cut off, from after those at the cut, which need not stand in the order of their events.
+    first = max(days[: NEWEST // 50]) if len(read) == NEWEST else min(days, default="")
+    outside = {(one["stream"], int(one["number"])): one["code"] for one in told if one["at"] >= first}
+    query = f"SELECT stream, seq, mac, at <= '{until}' FROM casemate_audit.event WHERE at >= '{first[:26].replace('T', ' ')}'"  # noqa: S608
+    rows = _rows(query) if first else []
+    codes = {(stream, int(number)): code for stream, number, code, _settled in rows}
+    settled = {(stream, int(number)) for stream, number, _code, settled in rows if settled == "1"}
+    socket = Path("/run/systemd/journal.casemate-audit/dev-log").stat()
+    return {
+        "events": int(_rows("SELECT COUNT(*) FROM casemate_audit.event")[0][0]),
+        "newest line": max((int(line["__SEQNUM"]) for line in lines), default=0),
+        "lines": sum(int(line["__SEQNUM"]) > parameters.get("audit_line", 0) for line in lines),
+        "events without their line": sorted(f"{stream} #{number}" for stream, number in settled - outside.keys()),
+        "lines whose event is gone or another": sorted(f"{s} #{n}" for (s, n), code in outside.items() if codes.get((s, n)) != code),
+        "written by": sorted({pwd.getpwuid(int(line["_UID"])).pw_name for line in lines}),
+        "who may add": f"{stat.S_IMODE(socket.st_mode):04o} {pwd.getpwuid(socket.st_uid).pw_name} {grp.getgrgid(socket.st_gid).gr_name}",
+    }
 
 
 @section

@@ -20,30 +20,6 @@ JOURNALS = ("/var/log/journal", "/run/log/journal")
 UNIT = "casemate.service"
 SOCKET = "/run/casemate/gunicorn.sock"
 ANY_LOG = Path("/var/log")
-# Run by the application itself: a line for each way in which a secret can come into a log, and who it was beside it.
-LOGS = """
-import json, logging
-given = json.loads({given})
-log = logging.getLogger("casemate.verifier")
-secret = given["secret"]
-for name in given["names"]:
-    for spelled in (name, name.upper(), name.title()):
-        fields = {{spelled: secret, "who": "carol"}}
-        for depth in (1, 2, 3):
-            log.warning("case %s: %s", f"{{spelled}} at depth {{depth}}", fields)
-            fields = {{"outer": [fields]}}
-        log.warning("case %s", f"{{spelled}} as extra fields", extra={{"fields": {{spelled: secret, "who": "carol"}}}})
-        log.warning("case %s in the text: %s=%s, carol", spelled, spelled, secret.split()[0])
-        log.warning("case %s in an address: https://casemate.test/?%s=%s&who=carol", spelled, spelled, secret.split()[0])
-    try:
-        raise ValueError(f"{{name}}='{{secret}}' of carol")
-    except ValueError:
-        log.exception("case %s in a traceback", name)
-for name in given["harmless"]:
-    log.warning("harmless %s: %s", name, {{name: secret, "who": "carol"}})
-for look, value in given["looks"].items():
-    log.warning("look %s: it was %s of carol", look, value)
-"""
 
 
 @section
@@ -116,16 +92,6 @@ def _services() -> Iterator[tuple[str, Somebody]]:
         uid = int(fields["Uid"].split()[1])
         if uid and unit.endswith(".service"):
             yield unit, (uid, (int(fields["Gid"].split()[1]), *map(int, fields["Groups"].split())))
-
-
-@section
-def what_is_logged(parameters: Parameters) -> list[dict[str, Any]]:
-    """The lines that the application's own logging makes of secrets: from a process of the service's account, settings and sandbox."""
-    given = {key: parameters[f"logged_{key}"] for key in ("secret", "names", "harmless", "looks")}
-    argv = ["/usr/local/sbin/casemate", "shell", "--no-imports", "--verbosity=0"]
-    script = LOGS.format(given=repr(json.dumps(given)))
-    ran = subprocess.run([*argv, "--command", script], capture_output=True, text=True, check=True, timeout=60)
-    return [json.loads(line) for line in (ran.stdout + ran.stderr).splitlines() if line.startswith("{")]
 
 
 @on_request

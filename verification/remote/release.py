@@ -1,4 +1,4 @@
-"""Inside: whether what runs is what was signed, and what the application says of itself."""
+"""Inside: whether what runs is what was signed."""
 
 import base64
 import csv
@@ -8,47 +8,12 @@ import json
 import os
 import re
 import subprocess
-import threading
 from pathlib import Path
 from typing import Any
 
-from verification.remote.sections import Parameters, output, section
+from verification.remote.sections import Parameters, section
 
 CURRENT = Path("/opt/casemate/current")
-# All that is asked of it, in one process: Django takes a second of the host's time to begin. Ids in the paths are nobody's.
-SAYS = """
-import io, json, re, sys
-from django.conf import settings
-from django.core.management import CommandError, call_command
-from django.urls import URLResolver, get_resolver
-SAMPLES = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "1", "str": "no-such-link", "slug": "ORGANIZATION"}
-def routes(resolver, before=""):
-    for entry in resolver.url_patterns:
-        path = before + str(entry.pattern)
-        if isinstance(entry, URLResolver):
-            yield from routes(entry, path)
-        else:
-            yield "/" + re.sub(r"<(\\w+):\\w+>", lambda match: SAMPLES[match[1]], path)
-def ran(*argv, **options):
-    said = io.StringIO()
-    try:
-        call_command(*argv, stdout=said, stderr=said, no_color=True, **options)
-        status = 0
-    except CommandError as error:
-        said.write(f"{type(error).__name__}: {error}")
-        status = error.returncode
-    except SystemExit as end:
-        status = int(end.code or 0)
-    return {"status": status, "said": said.getvalue().strip()[-1500:]}
-ASKED = {
-    "application": lambda: {"routes": sorted(routes(get_resolver())), "backends": settings.AUTHENTICATION_BACKENDS},
-    "deploy_check": lambda: ran("check", deploy=True, fail_level="WARNING"),
-    "audit_verify": lambda: ran("audit_verify"),
-}
-print("\\n" + json.dumps({name: ASKED[name]() for name in WANTED}))
-"""
-PARTS = ("application", "deploy_check", "audit_verify")
-_asking, _told = threading.Lock(), dict[str, dict[str, Any]]()
 
 
 @section
@@ -79,33 +44,6 @@ def release_owners(_parameters: Parameters) -> list[str]:
         check=True,
     )
     return sorted(found.stdout.splitlines())
-
-
-@section
-def deploy_check(parameters: Parameters) -> dict[str, Any]:
-    return _told_by_itself("deploy_check", parameters)
-
-
-@section
-def audit_verify(parameters: Parameters) -> dict[str, Any]:
-    return _told_by_itself("audit_verify", parameters)
-
-
-@section
-def application(parameters: Parameters) -> dict[str, Any]:
-    """Every address that it answers to, as a path to try, and the ways in which it lets people sign in, in their order."""
-    return _told_by_itself("application", parameters)
-
-
-def _told_by_itself(part: str, parameters: Parameters) -> dict[str, Any]:
-    """The application's own commands, with the service's credentials, as the service's user: what is wanted of them, asked at once."""
-    with _asking:
-        if not _told:
-            wanted = [name for name in PARTS if name in (parameters.get("sections") or PARTS)]
-            script = f"WANTED = {wanted!r}\n{SAYS}"
-            said = output("/usr/local/sbin/casemate", "shell", "--no-imports", "--verbosity=0", "--command", script, timeout=60)
-            _told.update(json.loads(said.splitlines()[-1]))
-    return _told[part]
 
 
 def _altered_static(current: Path, files: dict[str, str]) -> list[str]:

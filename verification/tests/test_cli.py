@@ -67,7 +67,7 @@ def test_programs_get_whole_entries(said: Said) -> None:
     _, out, _ = said("controls", "--json", "--area", "WEB")
     entries = {entry["id"]: entry for entry in json.loads(out)}
     control = register.load()["WEB-003"]
-    assert len(entries) == 33
+    assert len(entries) == 34
     assert (entries["WEB-003"]["why"], entries["WEB-003"]["mappings"]) == (control.why, control.mappings)
     assert entries["WEB-003"]["checks"]
     assert entries["WEB-003"]["probes"]
@@ -78,7 +78,7 @@ def test_programs_get_whole_entries(said: Said) -> None:
     [
         (["controls", "--area", "WBE"], "WBE is no area; there are AI (AI requests), API"),
         (["controls", "--implementer", "ngnix"], "ngnix implements no control; nearest: nginx"),
-        (["explain", "WEB-034"], "WEB-034 is not in the register; WEB (Edge and headers) has WEB-001 to WEB-033"),
+        (["explain", "WEB-035"], "WEB-035 is not in the register; WEB (Edge and headers) has WEB-001 to WEB-034"),
         (["explain", "WBE-003"], "WBE-003 is not in the register; nearest: WEB-003 (HSTS on every kind of answer"),
         (["explain", "hsts"], "nearest: WEB-003 (HSTS on every kind of answer, exactly once), WEB-004"),
         (["explain", "??"], "?? is not in the register; casemate controls lists what there is"),

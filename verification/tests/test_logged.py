@@ -114,11 +114,11 @@ def test_a_line_of_a_request_that_says_too_little_or_too_much_is_seen(path: tupl
     assert State.FAIL in judged(check, tried={"marked requests": altered(marked(), *path, to=to)})
 
 
-def judged(check: Check, *, tried: dict[str, Any] | None = None, inside: dict[str, Any] | None = None) -> set[State]:
+def judged(check: Check, *, tried: dict[str, Any] | None = None, inside: dict[str, Any] | None = None, **more: Any) -> set[State]:
     host, see = Stage(an_inventory()).hosts[0], Witness()
     host.tried = tried or {}
     host.inside = Facts({name: {"value": value} for name, value in (inside or {}).items()})
-    given = {"host": host, "see": see, "expected": EXPECTED, "declared": {"site_addresses": [ADDRESS]}, "repository": ROOT}
+    given = {"host": host, "see": see, "expected": EXPECTED, "declared": {"site_addresses": [ADDRESS], **more}, "repository": ROOT}
     check(**{name: given[name] for name in check.__code__.co_varnames[: check.__code__.co_argcount]})
     return {observation.state for observation in see.observations}
 
@@ -184,10 +184,18 @@ def test_who_reads_the_journal() -> None:
     for change in (
         {"accounts": ["admin", "www-data"]},
         {"services": ["fail2ban.service", "nginx.service"]},
+        {"services": ["casemate-forward.service", "fail2ban.service"]},  # which nobody asked to send anything
         {"nobody, as a member of adm": False},
         {"files": 0},
     ):
         assert State.FAIL in judged(check, inside={"journal_readers": {**READERS, **change}})
+
+
+def test_what_sends_the_logs_away_reads_the_journal_where_a_collector_is_declared() -> None:
+    check = requests_logged.test_only_root_and_the_administrators_read_the_journal
+    collector, sent = {"host": "192.0.2.20"}, {**READERS, "services": ["casemate-forward.service", "fail2ban.service"]}
+    assert judged(check, inside={"journal_readers": sent}, log_collector=collector) == {State.PASS}
+    assert State.FAIL in judged(check, inside={"journal_readers": READERS}, log_collector=collector)
 
 
 def test_a_line_that_is_late_or_missing_is_seen() -> None:

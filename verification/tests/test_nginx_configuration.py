@@ -32,6 +32,7 @@ http {
     server_tokens off;
     limit_req_zone $sign_in_address zone=sign_in:10m rate=1r/s;
     limit_req_zone $binary_remote_addr zone=dynamic:10m rate=50r/s;
+    limit_req_zone $binary_remote_addr zone=reports:10m rate=5r/s;
     limit_conn_zone $binary_remote_addr zone=address:10m;
     limit_conn address 100;
     map $request_uri $crooked { "~*^[^?]*(?://|\\\\\\\\|%2e{1,2})" 1; default 0; }

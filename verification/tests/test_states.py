@@ -109,6 +109,11 @@ def test_an_active_check_runs_on_a_disposable_host(play: Play) -> None:
     assert only(play(ACTIVE, facts={"disposable": True}, active=True)) is State.PASS
 
 
+def test_where_controls_are_named_only_their_active_checks_run(play: Play) -> None:
+    assert only(play(ACTIVE, facts={"disposable": True}, active={"TST-001"})) is State.PASS
+    assert only(play(ACTIVE, facts={"disposable": True}, active={"TST-002"})) is State.NOT_TESTABLE
+
+
 def test_a_waiver_says_who_and_why_until_when(play: Play) -> None:
     run = play(RED, waivers=(Waiver("TST-001", "Ada", "the old scanner needs it", "2999-12-31"),))
     assert (only(run), run.failed, run.score) == (State.WAIVED, False, None)

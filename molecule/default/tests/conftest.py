@@ -10,7 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+
+from verification import chromium
 
 ROOT = Path(__file__).parents[3]
 # The throwaway host; CASEMATE_TEST_ON=up takes the host of `make up` instead, for a quick loop.
@@ -61,30 +63,11 @@ def converge() -> Shell:
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     """Chromium with one more authority, the appliance's, and nothing ignored."""
-    home = tmp_path_factory.mktemp("home")
-    store = home / ".pki" / "nssdb"
-    store.mkdir(parents=True)
-    nss = ["certutil", "-d", f"sql:{store}"]
-    subprocess.run([*nss, "-N", "--empty-password"], check=True)
-    subprocess.run([*nss, "-A", "-n", "casemate", "-t", "C,,", "-i", str(STATE / "ca.crt")], check=True)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            env={**os.environ, "HOME": str(home)},
-            args=[
-                "--no-sandbox",
-                "--disable-dev-shm-usage",
-                "--disable-gpu",
-                "--no-proxy-server",
-                "--disable-background-networking",
-                "--disable-component-update",
-                f"--host-resolver-rules=MAP {SITE} {address()}",
-            ],
-        )
-        yield chromium
-        chromium.close()
+    # What a policy kept it from it tells at once, and not when a minute is over.
+    with chromium.started(SITE, address(), STATE / "ca.crt", "--short-reporting-delay") as browser:
+        yield browser
 
 
 def address() -> str:
