@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +77,13 @@ def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
         told = host.sudo(f"casemate shell --no-imports --verbosity=0 --command \"$(cat <<'CASEMATE'\n{script}\nCASEMATE\n)\"").stdout
         made = json.loads(told.strip().splitlines()[-1])
         ways = {route: addressed(route, slug, made["ids"]) for route in host.inside["application"]["routes"]}
-        with chromium.started(host.site, str(host.declared["site_addresses"][0]), anchor) as browser:
-            page = opened(browser)
-            seen = {role: walk(page, host.site, made["sessions"].get(role, ""), ways) for role in ROLES}
-            shown = reveal(page, host.site, made["sessions"]["owner"], ways)
-            noticed = on_purpose(page, host.site)
+        # Two browsers side by side: while one renders, the host answers the other.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            walks = [pool.submit(_walk_as, roles, host, anchor, made["sessions"], ways) for roles in (ROLES[::2], ROLES[1::2])]
+            told_last = pool.submit(_show, host, anchor, made["sessions"]["owner"], ways)
+            by_role = {role: way for one in walks for role, way in one.result().items()}
+            shown, noticed = told_last.result()
+            seen = {role: by_role[role] for role in ROLES}
     finally:
         move_out(host, [slug], {name: {"email": email} for name, email in emails.items()})
     return {
@@ -92,6 +95,22 @@ def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
         "a secret that is shown": shown,
         "made on purpose": noticed,
     }
+
+
+def _walk_as(
+    roles: tuple[str, ...], host: Host, anchor: Path | None, sessions: dict[str, str], ways: dict[str, str]
+) -> dict[str, dict[str, tuple[int, list[str]]]]:
+    """A browser of its own, in which one role after the other walks."""
+    with chromium.started(host.site, str(host.declared["site_addresses"][0]), anchor) as browser:
+        page = opened(browser)
+        return {role: walk(page, host.site, sessions.get(role, ""), ways) for role in roles}
+
+
+def _show(host: Host, anchor: Path | None, session: str, ways: dict[str, str]) -> tuple[list[Any], list[str]]:
+    """A secret that is shown, and a violation that is made."""
+    with chromium.started(host.site, str(host.declared["site_addresses"][0]), anchor) as browser:
+        page = opened(browser)
+        return reveal(page, host.site, session, ways), on_purpose(page, host.site)
 
 
 def addressed(route: str, slug: str, ids: dict[str, str]) -> str:
