@@ -19,7 +19,20 @@ from verification.words import CannotRun, NotTestable
 DISPOSABLE = "/etc/casemate/disposable"
 INSIDE = (
     *("sections", "system", "processes", "database", "limiter", "backups", "application", "release", "watch"),
-    *("updates", "clock", "authority", "forwarding", "rights", "nginx_configuration", "edge", "logged", "jails", "starting", "attested"),
+    *(
+        "updates",
+        "clock",
+        "authority",
+        "recording",
+        "forwarding",
+        "rights",
+        "nginx_configuration",
+        "edge",
+        "logged",
+        "jails",
+        "starting",
+        "attested",
+    ),
 )
 PART_OF_HOUSEHOLD = "household: "
 NO_SUDO = "sudo asks for a password there; the account of the inventory needs a rule NOPASSWD: ALL"
