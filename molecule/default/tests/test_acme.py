@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from conftest import SITE, STATE, Shell, address
+import yaml
+from conftest import INVENTORY, ROOT, SITE, STATE, Shell, address, run_here
 from test_certificates import served
 
 ANCHOR = STATE / "ca.crt"
 UNIT = "casemate-lab-pebble"
+OWN = ROOT / ".lab" / "inventory-acme"  # the same hosts, of which something else is declared
 # By which a person would see that a certificate was kept.
 SERIAL = "sudo openssl x509 -noout -serial -in /etc/casemate/pki/edge/server.crt"
 
@@ -71,6 +75,7 @@ def pebble(on_host: Shell, converge: Shell) -> Iterator[Pebble]:
     assert ran.returncode == 0, ran.stderr
     on_host("sudo rm -rf /var/lib/casemate-acme/config")  # of an earlier run on this host
     authority = Pebble(on_host, found[1])
+    authority.stop()
     yield authority
     # The site has a certificate of our own authority again, and nobody asks for another.
     given_back = converge("--tags", "pki,firewall,nginx")
@@ -80,12 +85,21 @@ def pebble(on_host: Shell, converge: Shell) -> Iterator[Pebble]:
     assert on_host("systemctl is-enabled certbot.timer; ls /etc/systemd/system/certbot.service.d").stdout.split() == ["disabled"]
 
 
+def inventory(**declared: Any) -> str:
+    """One in which this is declared as well."""
+    shutil.rmtree(OWN, ignore_errors=True)
+    OWN.mkdir(parents=True)
+    lab = (ROOT / INVENTORY).parent
+    shutil.copy(lab / "hosts.yml", OWN)
+    (OWN / "group_vars").symlink_to((lab / "group_vars").resolve())
+    (OWN / "declared.yml").write_text(yaml.safe_dump(yaml.safe_load((lab / "declared.yml").read_text()) | declared))
+    return str(OWN / "hosts.yml")
+
+
 def acme(converge: Shell, pebble: Pebble, *tags: str) -> tuple[int, str]:
-    declared = {
-        "edge_certificate": "acme",
-        "acme": {"directory": pebble.directory, "trust_anchor": str(ANCHOR), "addresses": [pebble.address], "contact": f"ops@{SITE}"},
-    }
-    ran = converge("--tags", ",".join(tags or ("pki",)), "-e", json.dumps(declared))
+    authority = {"directory": pebble.directory, "trust_anchor": str(ANCHOR), "addresses": [pebble.address], "contact": f"ops@{SITE}"}
+    hosts = inventory(edge_certificate="acme", acme=authority, trust_anchor=str(OWN / "root.crt"))
+    ran = converge("--tags", ",".join(tags or ("pki",)), inventory=hosts)
     return ran.returncode, " ".join(ran.stdout.split())
 
 
@@ -111,6 +125,11 @@ def test_it_is_issued_taken_and_kept(converge: Shell, on_host: Shell, pebble: Pe
     # Nothing of what is secret in it can be read by who has no right to: nginx's workers, for one.
     keys = on_host("sudo -u www-data find /var/lib/casemate-acme -name '*.pem' -readable 2>/dev/null").stdout
     assert keys == ""
+    # And the whole host is as it is expected to be with it, to a client that trusts that authority alone.
+    (OWN / "root.crt").write_text(pebble.root())
+    verified = run_here(["casemate", "verify", "-i", str(OWN / "hosts.yml"), "--limit", "casemate", "--evidence", str(STATE / "evidence")])
+    assert verified.returncode == 0, verified.stdout
+    assert "score 100 %" in verified.stdout
 
 
 def test_a_renewal_that_fails_is_an_alert_and_the_next_one_mends_it(converge: Shell, on_host: Shell, pebble: Pebble) -> None:
@@ -141,9 +160,7 @@ def test_a_renewal_that_fails_is_an_alert_and_the_next_one_mends_it(converge: Sh
     [
         ({"directory": "http://ca.casemate.test/dir"}, "directory must be an https address"),
         ({"directory": "https://ca.casemate.test/dir", "staging": True}, "give one of them"),
-        ({"contact": "nobody"}, "contact is a mail address"),
         ({"addresses": ["ca.casemate.test"]}, "addresses IPv4 or IPv6 addresses"),
-        ({"trust_anchor": "/nowhere/ca.crt"}, "trust_anchor a file on this controller"),
     ],
 )
 def test_what_no_authority_can_be_asked_by_is_refused(converge: Shell, given: dict[str, object], named: str) -> None:
