@@ -84,7 +84,9 @@ def _names(wanted: Any, declared: Expected, *, limit: bool = False) -> list[str]
     if not limit:
         return sorted([f"DNS:{declared['site_name']}", *(f"IP:{address}" for address in addresses)])
     ours = [f"IP:{address}/{address.max_prefixlen}" for address in addresses]
-    return sorted([f"DNS:{declared['site_name']}", *(ours or ("not IP:0.0.0.0/0", "not IP:::/0"))])
+    # A family without an address of ours is shut out whole.
+    others = [f"not IP:{world}" for version, world in ((4, "0.0.0.0/0"), (6, "::/0")) if version not in {one.version for one in addresses}]
+    return sorted([f"DNS:{declared['site_name']}", *ours, *others])
 
 
 @probe("X-23", touches=("private keys",))

@@ -22,7 +22,8 @@ def routes(resolver, before=""):
         if isinstance(entry, URLResolver):
             yield from routes(entry, path)
         else:
-            yield "/" + re.sub(r"<(\\w+):\\w+>", lambda match: SAMPLES[match[1]], path)
+            # Other projects have converters of their own, and paths without one.
+            yield "/" + re.sub(r"<(?:(\\w+):)?\\w+>", lambda match: SAMPLES.get(match[1], SAMPLES["str"]), path)
 
 def ran(*argv, **options):
     said = io.StringIO()
