@@ -31,7 +31,7 @@ def restic(*arguments: str) -> str:
 
 def shell(command: str, stdin: bytes = b"") -> str:
     done = subprocess.run([*backup.ssh(), command], input=stdin, capture_output=True)
-    return f"{'done' if done.returncode == 0 else 'refused'}: {(done.stdout + done.stderr).decode(errors='replace').strip()[-120:]}"
+    return f"{'done' if done.returncode == 0 else 'refused'}: {(done.stdout + done.stderr).decode(errors='replace').strip()[-200:]}"
 
 
 before, succeeded = snapshots(), []
