@@ -53,15 +53,17 @@ def _settings(dump: str) -> dict[str, list[str]]:
 
 
 def _units(names: list[str]) -> dict[str, dict[str, str]]:
-    shown = output("systemctl", "show", *names, "--property=Id,LoadState,UnitFileState,ActiveState,NextElapseUSecRealtime")
+    shown = output("systemctl", "show", *names, "--property=Id,LoadState,UnitFileState,ActiveState,SubState,NextElapseUSecRealtime")
     found = {}
     for block in shown.strip().split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines())
+        # systemd sets a timer's next run when the one that lasts has ended.
+        runs_now = values["Id"].endswith(".timer") and values["SubState"] == "running"
         found[values["Id"]] = {
             "loaded": values["LoadState"],
             "enabled": values["UnitFileState"],
             "state": values["ActiveState"],
-            "next run": "set" if values.get("NextElapseUSecRealtime") else "none",
+            "next run": "set" if values.get("NextElapseUSecRealtime") or runs_now else "none",
         }
     return found
 

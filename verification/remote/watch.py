@@ -37,16 +37,24 @@ def timers(parameters: Parameters) -> dict[str, dict[str, str]]:
     """Of each timer that the expectations name: whether it will fire, how its last run ended, and who hears of one that fails."""
     found = {}
     for timer in parameters["timers"]:
-        own = _properties(timer, "UnitFileState", "ActiveState", "NextElapseUSecRealtime", "Unit")
-        run = _properties(own["Unit"], "Result", "OnFailure") if own["Unit"] else {"Result": "no such unit", "OnFailure": ""}
+        own = _properties(timer, "UnitFileState", "ActiveState", "SubState", "NextElapseUSecRealtime", "Unit")
+        absent = {"Result": "no such unit", "OnFailure": "", "TimeoutStartUSec": ""}
+        run = _properties(own["Unit"], *absent) if own["Unit"] else absent
         found[timer] = {
             "enabled": own["UnitFileState"],
             "state": own["ActiveState"],
-            "next run": "set" if own["NextElapseUSecRealtime"] else "none",
+            "next run": _next_run(own, run["TimeoutStartUSec"]),
             "last run": run["Result"],
             "on failure": run["OnFailure"].replace(f"@{own['Unit']}.service", "@"),
         }
     return found
+
+
+def _next_run(timer: dict[str, str], ends_after: str) -> str:
+    """systemd sets it when a run has ended: while one lasts there is none, and after one that hangs there never is."""
+    if ends_after == "infinity":
+        return "none after a run that hangs"
+    return "set" if timer["NextElapseUSecRealtime"] or timer["SubState"] == "running" else "none"
 
 
 @section
