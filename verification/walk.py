@@ -65,7 +65,11 @@ LISTEN = """
 window.violations = [];
 addEventListener('securitypolicyviolation', e => window.violations.push(`${e.disposition} ${e.effectiveDirective} ${e.blockedURI}`));
 """
-ON_PURPOSE = "const image = document.createElement('img'); image.src = 'https://elsewhere.invalid/x.png'; document.body.append(image)"
+# The second asks in clear: the policy's upgrade comes first, so that what is refused is an address with https.
+ON_PURPOSE = """
+const image = document.createElement('img'); image.src = 'https://elsewhere.invalid/x.png'; document.body.append(image);
+fetch('http://elsewhere.invalid/in-clear').catch(() => {});
+"""
 
 
 def walked(host: Host, anchor: Path | None) -> dict[str, Any]:

@@ -15,8 +15,7 @@ SHOW = "the console of a browser's developer tools"
 
 @control("WEB-018", active=True)
 def test_a_walk_as_each_role_sees_no_violation(host: Host, see: Witness, expected: Expected, declared: Expected) -> None:
-    anchor = Path(str(declared["trust_anchor"])) if declared.get("trust_anchor") else None
-    seen = host.trial("a walk in a browser", lambda host: walk.walked(host, anchor))
+    seen = host.trial("a walk in a browser", lambda host: walk.walked(host, _anchor(declared)))
     see.exactly("roles that walked", sorted(seen["addresses"]), sorted(walk.ROLES))
     for role, addresses in seen["addresses"].items():
         see.exactly(f"addresses that the {role} asked for", addresses, sorted(expected["addresses"]))
@@ -24,10 +23,22 @@ def test_a_walk_as_each_role_sees_no_violation(host: Host, see: Witness, expecte
         see.at_least(f"pages that the {role} was shown", seen["pages"].get(role, 0), least)
     see.exactly("violations that the browser reported", seen["violations"], [], show=SHOW)
     see.exactly("a secret is shown, and what that page violated", seen["a secret that is shown"], [True, []], show=SHOW)
-    one = "enforce img-src https://elsewhere.invalid/x.png"
-    see.exactly(
-        "a violation that was made on purpose", [told for told in seen["made on purpose"] if told.startswith("enforce")], [one], show=SHOW
-    )
+    see.exactly("violations that were made on purpose", enforced(seen, "img-src"), ["https://elsewhere.invalid/x.png"], show=SHOW)
+
+
+@control("WEB-015", active=True)
+def test_a_browser_asks_over_https_where_a_page_says_http(host: Host, see: Witness, declared: Expected) -> None:
+    seen = host.trial("a walk in a browser", lambda host: walk.walked(host, _anchor(declared)))
+    see.exactly("addresses that were refused to a script", enforced(seen, "connect-src"), ["https://elsewhere.invalid/in-clear"], show=SHOW)
+
+
+def enforced(seen: dict[str, Any], directive: str) -> list[str]:
+    """Addresses that the browser refused for this directive, of those that were asked for on purpose."""
+    return [told.split()[2] for told in seen["made on purpose"] if told.startswith(f"enforce {directive} ")]
+
+
+def _anchor(declared: Expected) -> Path | None:
+    return Path(str(declared["trust_anchor"])) if declared.get("trust_anchor") else None
 
 
 @probe("WEB-018", touches=("templates: members",), spoils=("BLD-021", "WEB-009"))

@@ -15,6 +15,7 @@ Expected = dict[str, Any]
 Policy = dict[str, list[str]]
 NONCE = re.compile(r"'nonce-[^']+'")
 NO_NONCE = "'nonce-…'"
+UPGRADE = "upgrade-insecure-requests"
 LEAST = 15  # pages that an owner looks at
 
 
@@ -212,6 +213,28 @@ def test_the_code_for_the_second_factor_is_drawn_in_the_page(host: Host, see: Wi
 @probe("WEB-012", touches=("settings: img-src",), spoils=("BLD-021", "WEB-007"))
 def the_code_is_to_be_drawn_by_a_service_again(host: Host) -> None:
     patch_application(host, "settings.py", '"img-src": [CSP.SELF, "data:"]', '"img-src": [CSP.SELF, "data:", "https://qr.example.com"]')
+
+
+@control("WEB-015")
+def test_browsers_are_told_to_fetch_everything_over_https(host: Host, see: Witness) -> None:
+    found = list(policies(host))
+    see.at_least("kinds of answer that are pages", len(found), len(kinds(host)) - 1)
+    for kind, given, show in found:
+        see.exactly(f"{UPGRADE} on: {kind}", [directives(one).get(UPGRADE) for one in given], [[]], show=show)
+
+
+@control("WEB-015", active=True)
+def test_so_are_they_behind_the_sign_in(host: Host, see: Witness) -> None:
+    looked = pages(host)
+    see.at_least("pages that were looked at", len(looked), LEAST)
+    for path, twice in looked.items():
+        seen = [[directives(one).get(UPGRADE) for one in page["policies"]] for page in twice]
+        see.exactly(f"{UPGRADE} on {path}", seen, [[[]]] * len(twice))
+
+
+@probe("WEB-015", touches=("settings: upgrade",), spoils=("BLD-021", "WEB-007"))
+def an_old_device_is_to_be_shown_in_a_page_over_http(host: Host) -> None:
+    patch_application(host, "settings.py", f'    "{UPGRADE}": True,\n', "")
 
 
 @control("WEB-016")

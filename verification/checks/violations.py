@@ -42,7 +42,7 @@ def beside(host: Host, name: str, attempt: Any) -> dict[str, Any]:
             found: dict[str, Any] = attempt(host, mark)
         finally:
             # What others report meanwhile goes too: browsers will say it again.
-            rows(host, f"DELETE FROM casemate.security_violation WHERE id > {newest}")  # noqa: S608 (a number)
+            rows(host, f"DELETE FROM casemate.security_violation WHERE id > {newest}")
             restore(host, "security_violation", "count", beyond)
             host.sudo("systemctl restart casemate-limiter.service")
         return found
@@ -51,13 +51,13 @@ def beside(host: Host, name: str, attempt: Any) -> dict[str, Any]:
 
 
 def remember(host: Host, table: str, column: str, where: str = "TRUE") -> list[list[str]]:
-    query = f"SELECT id, {column} FROM casemate.{table} WHERE {where}"  # noqa: S608 (names of our own)
+    query = f"SELECT id, {column} FROM casemate.{table} WHERE {where}"
     return [line.split("\t") for line in rows(host, query).splitlines()]
 
 
 def restore(host: Host, table: str, column: str, was: list[list[str]]) -> None:
     for number, value in was:
-        rows(host, f"UPDATE casemate.{table} SET {column} = '{value}' WHERE id = {number}")  # noqa: S608 (what the database said)
+        rows(host, f"UPDATE casemate.{table} SET {column} = '{value}' WHERE id = {number}")
 
 
 def sent(host: Host, expected: Expected) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def sent(host: Host, expected: Expected) -> dict[str, Any]:
             "listed": [
                 [one[name] for name in ("policy", "directive", "page", "blocked", "count")] for one in kept if one["number"] not in before
             ],
-            "rows with a secret": int(rows(host, f"SELECT COUNT(*) FROM casemate.security_violation WHERE {secret}")),  # noqa: S608
+            "rows with a secret": int(rows(host, f"SELECT COUNT(*) FROM casemate.security_violation WHERE {secret}")),
         }
 
     return beside(host, "reports", attempt)
@@ -177,7 +177,7 @@ def flooded(host: Host, limits: Expected) -> dict[str, Any]:
     """Too many at once, from one address, and of too many kinds."""
 
     def number(query: str) -> int:
-        return int(rows(host, f"SELECT {query} FROM casemate.security_violation"))  # noqa: S608
+        return int(rows(host, f"SELECT {query} FROM casemate.security_violation"))
 
     def attempt(host: Host, mark: str) -> dict[str, Any]:
         given = {"site": host.site, "endpoint": endpoint(host), "mark": mark, "socket": SOCKET}
@@ -188,7 +188,7 @@ def flooded(host: Host, limits: Expected) -> dict[str, Any]:
         filled = f"SHA2(CONCAT('{mark}', seq), 256), 'img-src', '/', 'https://full.invalid', 0, 1, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6)"
         columns = "digest, directive, page, blocked, by_extension, count, first_seen_at, last_seen_at"
         places = max(limits["kinds"] - number("COUNT(*)"), 0)
-        rows(host, f"INSERT INTO casemate.security_violation ({columns}) SELECT {filled} FROM casemate.seq_1_to_1000 LIMIT {places}")  # noqa: S608
+        rows(host, f"INSERT INTO casemate.security_violation ({columns}) SELECT {filled} FROM casemate.seq_1_to_1000 LIMIT {places}")
         before = number("COALESCE(SUM(IF(directive = '', count, 0)), 0)")
         over_the_socket(host, {**given, "from": "127.0.0.22", "first": 5000, "many": 5})
         found["kinds beside a full list"] = number(f"COALESCE(SUM(blocked LIKE '%{mark}-500_.%'), 0)")
@@ -251,17 +251,17 @@ def asked(host: Host, expected: Expected, declared: Expected) -> dict[str, Any]:
             columns = "id, email, name, password, is_active, is_operator, must_change_password, created_at, signed_in_at, signed_in_from"
             values = f"UUID(), '{person}', '', '!', 0, 0, 0, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), ''"
             rows(host, f"INSERT INTO casemate.accounts_user ({columns}, previous_sign_in_from) SELECT {values}, ''")
-            rows(host, f"UPDATE casemate.security_trial SET began_at = began_at - INTERVAL {days + 30} DAY")  # noqa: S608
+            rows(host, f"UPDATE casemate.security_trial SET began_at = began_at - INTERVAL {days + 30} DAY")
             host.look_outside({"sections": ["reports"], "endpoint": endpoint(host), "mark": mark, "limit": limits["body"]})
             found["a new kind"] = said(text)
             for name, ago in (("almost", days * 24 - 1), ("quiet", days * 24 + 1)):
                 when = f"UTC_TIMESTAMP(6) - INTERVAL {ago} HOUR"
-                rows(host, f"UPDATE casemate.security_violation SET first_seen_at = {when} WHERE trial_id IS NOT NULL")  # noqa: S608
+                rows(host, f"UPDATE casemate.security_violation SET first_seen_at = {when} WHERE trial_id IS NOT NULL")
                 found[name] = said(text)
         finally:
             restore(host, "security_trial", "began_at", began)
             restore(host, "security_violation", "first_seen_at", first)
-            rows(host, f"DELETE FROM casemate.accounts_user WHERE email = '{person}'")  # noqa: S608
+            rows(host, f"DELETE FROM casemate.accounts_user WHERE email = '{person}'")
         return found
 
     return beside(host, "a policy on trial", attempt)

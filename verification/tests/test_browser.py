@@ -21,7 +21,7 @@ GOOD = {
     "pages": dict(EXPECTED["walk"]["pages"]),
     "violations": [],
     "a secret that is shown": [True, []],
-    "made on purpose": ["enforce img-src https://elsewhere.invalid/x.png"],
+    "made on purpose": ["enforce img-src https://elsewhere.invalid/x.png", "enforce connect-src https://elsewhere.invalid/in-clear"],
 }
 
 
@@ -29,6 +29,7 @@ def states(seen: dict[str, Any]) -> set[State]:
     host, see = Stage(an_inventory()).hosts[0], Witness()
     host.tried = {"a walk in a browser": seen}
     browser.test_a_walk_as_each_role_sees_no_violation(host, see, EXPECTED, {})
+    browser.test_a_browser_asks_over_https_where_a_page_says_http(host, see, {})
     return {observation.state for observation in see.observations}
 
 
@@ -44,7 +45,8 @@ def test_a_quiet_walk_passes() -> None:
         ("addresses|auditor", ["/"]),
         ("pages|operator", 1),
         ("a secret that is shown|1", ["enforce script-src-elem inline"]),
-        ("made on purpose", []),
+        ("made on purpose", ["enforce connect-src https://elsewhere.invalid/in-clear"]),
+        ("made on purpose|1", "enforce connect-src http://elsewhere.invalid/in-clear"),
     ],
 )
 def test_a_violation_and_a_walk_that_saw_too_little_are_red(path: str, value: Any) -> None:

@@ -11,12 +11,14 @@ from verification.inventory import ROOT
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
 # The register's ids, with the areas that it has: UTF-8 and X-509 are none.
 AREAS = "|".join(sorted({control.area for control in register.load().values()}))
+# The example of a new control: that its number is free, the page's own test sees.
+EXAMPLES = {"write-a-control.md": {"UI-014"}}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_names_controls_that_exist(page: Path) -> None:
     named = set(re.findall(rf"\b(?:{AREAS})-\d{{2,3}}\b", page.read_text()))
-    assert named - register.load().keys() == set()
+    assert named - register.load().keys() == EXAMPLES.get(page.name, set())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

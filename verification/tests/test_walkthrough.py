@@ -18,8 +18,10 @@ from verification.copies import Copy, a_copy
 from verification.inventory import ROOT
 
 PAGE = (ROOT / "docs" / "write-a-control.md").read_text()
+(ENTRY,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+LOOKS = r"""re.findall(r'<html lang="(\w+)"', body)"""
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-ID = "WEB-015"
+ID = "UI-014"
 IMPORTS = """
 from verification.checks import web
 from verification.host import Facts
@@ -35,9 +37,9 @@ from verification.host import Facts
 from verification.rehearsal import Stage, an_inventory
 
 stage = Stage(an_inventory())
-answer = {"status": 200, "headers": [["content-security-policy", "default-src 'none'; upgrade-insecure-requests"]], "body": ""}
+answer = {"status": 200, "headers": [], "body": '<!doctype html><html lang="en">'}
 stage.hosts[0].outside = Facts({"answers": {"value": dict.fromkeys(web.KINDS, answer)}})
-found = doubt(marks.load().checks["WEB-015"][0], stage, stage.hosts[0])
+found = doubt(marks.load().checks["UI-014"][0], stage, stage.hosts[0])
 print(found.turned_red, found.never_red, found.not_seen)
 """
 BREAK = """
@@ -47,10 +49,10 @@ from verification.breaking import edit
 from verification.ssh import Ran
 
 class Folder:
-    def sudo(self, command): return Ran(0, "app/casemate/settings.py", "")
+    def sudo(self, command): return Ran(0, "app/casemate/templates/base.html", "")
     def replace(self, path, old, new): edit(Path(path), old, new)
 
-marks.load().probes["WEB-015"][0].function(Folder())
+marks.load().probes["UI-014"][0].function(Folder())
 """
 
 
@@ -80,39 +82,39 @@ def judged(copy: Copy, *arguments: str) -> tuple[int, str]:
     return ran.returncode, ran.stdout
 
 
-def test_the_example_is_a_control_that_is_still_planned() -> None:
-    assert not register.load()[ID].implemented, f"{ID} stands: the page needs another example"
+def test_the_number_of_the_example_is_free() -> None:
+    assert ID not in register.load(), f"{ID} stands: the page needs another example"
 
 
-def test_its_steps_lead_from_a_planned_control_to_one_that_can_fail(copy: Copy) -> None:
+def test_its_steps_lead_from_a_new_entry_to_a_control_that_can_fail(copy: Copy) -> None:
     whole = ("verification/tests/test_register.py", "verification/tests/test_batches.py", "-k", "sound or says_why or spoils or order")
+    entries, module = copy.root / "controls" / "ui.yml", copy.root / "verification" / "checks" / "web.py"
+    entries.write_text(entries.read_text() + ENTRY)
     assert "nothing is claimed of it yet" in explained(copy)
 
-    entries, module = copy.root / "controls" / "web.yml", copy.root / "verification" / "checks" / "web.py"
-    head, entry, rest = entries.read_text().partition(f"- id: {ID}\n")
-    entries.write_text(head + entry + rest.replace("status: planned", "status: implemented", 1))
+    edit(entries, ENTRY, ENTRY.replace("status: planned", "status: implemented"))
     status, said = judged(copy, *whole)
     assert (status, f"['{ID}'] == []" in said) == (1, True), "implemented before its check stands: named"
 
     module.write_text(f"{module.read_text()}\n\n{block('@control')}")
-    assert "checked browsers are told to fetch everything over https" in explained(copy)
+    assert "checked every page says in which language it is" in explained(copy)
     assert "no probe yet" in explained(copy)
     status, said = judged(copy, *whole)
     assert (status, f"['{ID}'] == []" in said) == (1, True), "a check that nothing has seen red: named"
 
     module.write_text(f"{module.read_text()}\n\n{block(f'@probe({chr(34)}{ID}')}")
-    assert "broken by somebody drops the line for one old picture (make probe ID=WEB-015)" in explained(copy)
+    assert "broken by somebody copies the first lines of an old page (make probe ID=UI-014)" in explained(copy)
     assert judged(copy, *whole)[0] == 0
 
-    (copy.root / "verification" / "tests" / "test_web_015.py").write_text(IMPORTS + block("def states("))
-    assert judged(copy, "verification/tests/test_web_015.py")[0] == 0
-    edit(module, "in the_policy(host, see, kind), True", 'in "upgrade-insecure-requests", True')
-    assert judged(copy, "verification/tests/test_web_015.py")[0] == 1, "its test sees a check that looks at nothing"
-    edit(module, 'in "upgrade-insecure-requests", True', "in the_policy(host, see, kind), True")
+    (copy.root / "verification" / "tests" / "test_ui_014.py").write_text(IMPORTS + block("def states("))
+    assert judged(copy, "verification/tests/test_ui_014.py")[0] == 0
+    edit(module, LOOKS, '["en"]')
+    assert judged(copy, "verification/tests/test_ui_014.py")[0] == 1, "its test sees a check that looks at nothing"
+    edit(module, 'kind}", ["en"]', f'kind}}", {LOOKS}')
 
-    assert run(copy, "-c", DOUBT).stdout == "6 () \n", "two observations of three answers, and each can fail"
+    assert run(copy, "-c", DOUBT).stdout == "3 () \n", "one observation of three answers, and each can fail"
     assert run(copy, "-c", BREAK).returncode == 0
-    assert "upgrade-insecure-requests" not in (copy.root / "app" / "casemate" / "settings.py").read_text(), "the probe finds its line"
+    assert "lang=" not in (copy.root / "app" / "casemate" / "templates" / "base.html").read_text(), "the probe finds its line"
 
     (copy.root / "docs" / "controls.md").write_text(run(copy, "-m", "verification.cli", "controls", "--markdown").stdout)
     assert judged(copy, "verification/tests/test_documents.py", "-k", "page_of_the_controls")[0] == 0
