@@ -61,7 +61,7 @@ def _walk(host: Host) -> dict[str, Any]:
         parameters = {"people": people, "own": slug, "marks": marks, "code": CODE_OF_THE_ERROR}
         seen = host.look_outside({**parameters, "sections": ["canary_walk"]})["canary_walk"]
         # Root spoils the seed: the next code makes an error that nobody expects, of this person alone.
-        rows(host, f"UPDATE casemate.accounts_totpdevice SET seed = REVERSE(seed) WHERE user_id = {user_of(email)}")  # noqa: S608
+        rows(host, f"UPDATE casemate.accounts_totpdevice SET seed = REVERSE(seed) WHERE user_id = {user_of(email)}")
         error = host.look_outside({**parameters, "sections": ["canary_error"]})["canary_error"]
         search = {**before["marks"], **marks, "password": person["password"], "seed": seen["seed"], "enrolment link": link[1].split("/")[2]}
         search |= {f"session key {n}": key for n, key in enumerate([*seen["keys"], *error["keys"]], 1) if key}
@@ -101,12 +101,12 @@ def clock(host: Host) -> float:
 
 
 def user_of(email: str) -> str:
-    return f"(SELECT id FROM casemate.accounts_user WHERE email = {listed([email])})"  # noqa: S608
+    return f"(SELECT id FROM casemate.accounts_user WHERE email = {listed([email])})"
 
 
 def events_of(email: str) -> str:
     fields = "'action', action, 'success', success, 'path', path"
-    return f"SELECT JSON_OBJECT({fields}) FROM casemate_audit.event WHERE actor_label = {listed([email])} ORDER BY id"  # noqa: S608
+    return f"SELECT JSON_OBJECT({fields}) FROM casemate_audit.event WHERE actor_label = {listed([email])} ORDER BY id"
 
 
 def look(host: Host, section: str, **parameters: Any) -> Any:

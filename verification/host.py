@@ -213,10 +213,10 @@ def enrol(host: Host) -> Newcomer:
         after = read_inside(host, sections)
     finally:
         tables = ("accounts_session", "accounts_totpdevice", "accounts_enrolmentlink")
-        person = f"(SELECT id FROM casemate.accounts_user WHERE email = '{email}')"  # noqa: S608 (hexadecimal digits)
-        removals = [f"DELETE FROM casemate.{table} WHERE user_id = {person};" for table in tables]  # noqa: S608
-        removals.append(f"DELETE FROM casemate.axes_accessattempt WHERE username = '{email}';")  # noqa: S608
-        removals.append(f"DELETE FROM casemate.accounts_user WHERE email = '{email}';")  # noqa: S608
+        person = f"(SELECT id FROM casemate.accounts_user WHERE email = '{email}')"
+        removals = [f"DELETE FROM casemate.{table} WHERE user_id = {person};" for table in tables]
+        removals.append(f"DELETE FROM casemate.axes_accessattempt WHERE username = '{email}';")
+        removals.append(f"DELETE FROM casemate.accounts_user WHERE email = '{email}';")
         host.sudo("mariadb <<'SQL'\n" + "\n".join(removals) + "\nSQL")
     return Newcomer(seen, after["password_hashes"], before["audit_actions"], after["audit_actions"])
 

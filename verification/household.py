@@ -54,10 +54,10 @@ def move_in(host: Host, parts: Collection[str] = PARTS) -> Household:
         seen = visit(host, "two_organizations", parameters)
         seen = json.loads(json.dumps(seen).replace(slugs[0], "OWN").replace(slugs[1], "ELSE"))
         digests = [enrolment["digest of the key"] for enrolment in seen["enrolments"].values()]
-        known = f"SELECT COUNT(*) FROM casemate.accounts_session WHERE session_key IN ({listed(digests)})"  # noqa: S608
+        known = f"SELECT COUNT(*) FROM casemate.accounts_session WHERE session_key IN ({listed(digests)})"
         sessions = int(rows(host, known))
         locks = locked_doors(host, parameters) if "locks" in wanted else {}
-        ids = f"SELECT slug, id FROM casemate.tenancy_organization WHERE slug IN ({listed(slugs)})"  # noqa: S608
+        ids = f"SELECT slug, id FROM casemate.tenancy_organization WHERE slug IN ({listed(slugs)})"
         streams = dict(line.split("\t") for line in rows(host, ids).splitlines())
         events = told(host, tag, streams)
     finally:
@@ -92,7 +92,7 @@ def locked_doors(host: Host, parameters: dict[str, Any]) -> dict[str, Any]:
     for minutes in (59, 61):
         # The clock of a host that works is left alone: what is counted is made older.
         aged = f"attempt_time = UTC_TIMESTAMP(6) - INTERVAL {minutes} MINUTE WHERE username = '{people['nobody']['email']}'"
-        rows(host, f"UPDATE casemate.axes_accessattempt SET {aged}")  # noqa: S608
+        rows(host, f"UPDATE casemate.axes_accessattempt SET {aged}")
         found["minutes later"][str(minutes)] = tried("nobody")
     return found
 
@@ -119,7 +119,7 @@ def told(host: Host, tag: str, streams: Mapping[str, str]) -> list[dict[str, Any
     )
     pairs = ", ".join(f"'{field}', {field}" for field in fields)
     query = (
-        f"SELECT JSON_OBJECT('stream', stream, 'at', TIMESTAMPDIFF(MICROSECOND, '1970-01-01', at), 'detail', detail, {pairs}) "  # noqa: S608
+        f"SELECT JSON_OBJECT('stream', stream, 'at', TIMESTAMPDIFF(MICROSECOND, '1970-01-01', at), 'detail', detail, {pairs}) "
         f"FROM casemate_audit.event WHERE stream IN ({listed(streams.values())}) OR actor_label LIKE '%-{tag}@casemate.invalid' "
         f"OR target_label LIKE '%-{tag}@casemate.invalid' ORDER BY id"
     )
@@ -131,19 +131,19 @@ def told(host: Host, tag: str, streams: Mapping[str, str]) -> list[dict[str, Any
 
 def move_out(host: Host, slugs: list[str], people: Mapping[str, Mapping[str, str]]) -> None:
     addresses = listed(person["email"] for person in people.values())
-    users = f"(SELECT id FROM casemate.accounts_user WHERE email IN ({addresses}))"  # noqa: S608
-    organizations = f"(SELECT id FROM casemate.tenancy_organization WHERE slug IN ({listed(slugs)}))"  # noqa: S608
+    users = f"(SELECT id FROM casemate.accounts_user WHERE email IN ({addresses}))"
+    organizations = f"(SELECT id FROM casemate.tenancy_organization WHERE slug IN ({listed(slugs)}))"
     owned = ("accounts_session", "accounts_totpdevice", "accounts_enrolmentlink")
-    statements = [f"DELETE FROM casemate.{table} WHERE user_id IN {users};" for table in owned]  # noqa: S608
+    statements = [f"DELETE FROM casemate.{table} WHERE user_id IN {users};" for table in owned]
     scopes = ", ".join(f"'organization:{row}'" for row in rows(host, organizations[1:-1]).splitlines()) or "''"
     tables = ("vault_passwordrevision", "vault_password", "vault_folder")
-    statements += [f"DELETE FROM casemate.{table} WHERE organization_id IN {organizations};" for table in tables]  # noqa: S608
+    statements += [f"DELETE FROM casemate.{table} WHERE organization_id IN {organizations};" for table in tables]
     statements += [
-        f"DELETE FROM casemate.keyring_scopekey WHERE scope IN ({scopes});",  # noqa: S608
-        f"DELETE FROM casemate.tenancy_membership WHERE organization_id IN {organizations};",  # noqa: S608
-        f"DELETE FROM casemate.tenancy_organization WHERE slug IN ({listed(slugs)});",  # noqa: S608
-        f"DELETE FROM casemate.accounts_user WHERE email IN ({addresses});",  # noqa: S608
-        f"DELETE FROM casemate.axes_accessattempt WHERE username IN ({addresses});",  # noqa: S608
+        f"DELETE FROM casemate.keyring_scopekey WHERE scope IN ({scopes});",
+        f"DELETE FROM casemate.tenancy_membership WHERE organization_id IN {organizations};",
+        f"DELETE FROM casemate.tenancy_organization WHERE slug IN ({listed(slugs)});",
+        f"DELETE FROM casemate.accounts_user WHERE email IN ({addresses});",
+        f"DELETE FROM casemate.axes_accessattempt WHERE username IN ({addresses});",
     ]
     host.sudo("mariadb <<'SQL'\n" + "\n".join(statements) + "\nSQL")
 
