@@ -168,8 +168,20 @@ class Host:
 
     def let_in(self) -> None:
         """Nobody shuts the observer out any more: not the bans, not the application's own count."""
+        unlocked = "".join(f"casemate unlock --address {address} >/dev/null & " for address in self.seen_from())
+        self.sudo(f"{unlocked} wait || true")
+        self.lift_bans()
+
+    def lift_bans(self) -> None:
+        """The same where nobody guessed a password since: the application's commands take their time."""
+        self.sudo("; ".join(f"casemate-ban {address} --lift" for address in self.seen_from()))
+
+    def ban(self, jail: str, *, lift: bool = False) -> None:
+        """Has a jail shut the observer out, or let it in again; returns when the firewall knows, after 5 s at the latest."""
+        verb, want = ("unbanip", "!") if lift else ("banip", "")
         for address in self.seen_from():
-            self.sudo(f"casemate-ban {address} --lift; casemate unlock --address {address} >/dev/null || true")
+            known = f"nft get element inet casemate banned{6 if ':' in address else 4} '{{ {address} }}' >/dev/null 2>&1"
+            self.sudo(f"fail2ban-client set {jail} {verb} {address}; for try in $(seq 50); do {want} {known} && break; sleep 0.1; done")
 
     def let_back_in(self) -> None:
         """The same after a converge: a restarted fail2ban reads the last hour again, with what was guessed while nobody was to count it."""

@@ -65,11 +65,17 @@ LISTEN = """
 window.violations = [];
 addEventListener('securitypolicyviolation', e => window.violations.push(`${e.disposition} ${e.effectiveDirective} ${e.blockedURI}`));
 """
-# The second asks in clear: the policy's upgrade comes first, so that what is refused is an address with https.
-ON_PURPOSE = """
-const image = document.createElement('img'); image.src = 'https://elsewhere.invalid/x.png'; document.body.append(image);
-fetch('http://elsewhere.invalid/in-clear').catch(() => {});
-"""
+ON_PURPOSE = "const image = document.createElement('img'); image.src = 'https://elsewhere.invalid/x.png'; document.body.append(image)"
+# The page's own picture once more, by an address in clear, and where it came from; nothing where it did not.
+IN_CLEAR = """async () => {
+  const icon = document.querySelector('link[rel=icon]').href, image = document.createElement('img');
+  const came = new Promise(done => { image.onload = () => done(image.currentSrc); image.onerror = () => done(''); });
+  image.src = icon.replace('https:', 'http:') + '?in-clear';
+  document.body.append(image);
+  return await came;
+}"""
+# Chromium does by itself what the policy is to tell it. Without this the two could not be told apart.
+NOT_BY_ITSELF = "--disable-features=AutoupgradeMixedContent"
 
 
 def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
@@ -86,7 +92,7 @@ def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
             walks = [pool.submit(_walk_as, roles, host, anchor, made["sessions"], ways) for roles in (ROLES[::2], ROLES[1::2])]
             told_last = pool.submit(_show, host, anchor, made["sessions"]["owner"], ways)
             by_role = {role: way for one in walks for role, way in one.result().items()}
-            shown, noticed = told_last.result()
+            shown, noticed, in_clear = told_last.result()
             seen = {role: by_role[role] for role in ROLES}
     finally:
         move_out(host, [slug], {name: {"email": email} for name, email in emails.items()})
@@ -98,6 +104,7 @@ def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
         ),
         "a secret that is shown": shown,
         "made on purpose": noticed,
+        "a picture by an address in clear": in_clear,
     }
 
 
@@ -110,11 +117,11 @@ def _walk_as(
         return {role: walk(page, host.site, sessions.get(role, ""), ways) for role in roles}
 
 
-def _show(host: Host, anchor: Path | None, session: str, ways: dict[str, str]) -> tuple[list[Any], list[str]]:
-    """A secret that is shown, and a violation that is made."""
-    with chromium.started(host.site, str(host.declared["site_addresses"][0]), anchor) as browser:
+def _show(host: Host, anchor: Path | None, session: str, ways: dict[str, str]) -> tuple[list[Any], list[str], str]:
+    """A secret that is shown, a violation that is made, and whence a picture comes that is asked for in clear."""
+    with chromium.started(host.site, str(host.declared["site_addresses"][0]), anchor, NOT_BY_ITSELF) as browser:
         page = opened(browser)
-        return reveal(page, host.site, session, ways), on_purpose(page, host.site)
+        return reveal(page, host.site, session, ways), on_purpose(page, host.site), str(page.evaluate(IN_CLEAR))
 
 
 def addressed(route: str, slug: str, ids: dict[str, str]) -> str:

@@ -103,17 +103,15 @@ def test_who_guesses_at_the_site_feels_the_ban(host: Host, see: Witness, declare
 
     def attempt(host: Host) -> dict[str, Any]:
         host.count_again()
-        observer = host.seen_from()
         host.let_in()
         try:
             guesses = host.look_outside({"sections": ["wrong_sign_ins"], "guesses": 5, "knock": True})["wrong_sign_ins"]
             seen = {"felt": guesses["shut_out_after"], "open to the banned": _open(host, address), "others": others_are_served(address)}
             host.let_in()
-            for banned in observer:
-                host.sudo(f"fail2ban-client set casemate banip {banned}; sleep 1.5")
+            host.ban("casemate")
             seen["open after a ban by command"] = _open(host)
         finally:
-            host.let_in()
+            host.lift_bans()
         return seen | {"shut after the release": _shut(host)}
 
     seen = host.trial("five wrong sign-ins", attempt)
@@ -158,14 +156,14 @@ def test_who_guesses_at_ssh_feels_the_ban(host: Host, see: Witness, declared: Ex
     def attempt(host: Host) -> dict[str, Any]:
         host.count_again()
         observer = host.seen_from()
-        host.let_in()
+        host.lift_bans()
         host.sudo("; ".join(f"nft add element inet casemate admins{6 if ':' in one else 4} {{ {one} }}" for one in observer))
         try:
             guesses = host.look_outside({"sections": ["ssh_guesses"], "guesses": 8})["ssh_guesses"]
             seen = {"refused": guesses["answers"].count("refused"), "felt": guesses["shut_out_after"]}
             return seen | {"open to the banned": _open(host, address), "others": others_are_served(address)}
         finally:
-            host.let_in()
+            host.lift_bans()
             host.sudo("systemctl reload nftables")
 
     seen = host.trial("guesses at SSH", attempt)
@@ -203,7 +201,7 @@ def _sets(rule: dict[str, Any]) -> set[str]:
 def test_one_command_shuts_an_address_out_and_lets_it_in_again(host: Host, see: Witness, declared: Expected) -> None:
     def attempt(host: Host) -> dict[str, Any]:
         observer, seen = host.seen_from(), {}
-        host.let_in()
+        host.lift_bans()
         try:
             for address in observer:
                 host.sudo(f"casemate-ban {address} --for 10m")
@@ -213,7 +211,7 @@ def test_one_command_shuts_an_address_out_and_lets_it_in_again(host: Host, see: 
                 seen[f"after a {verb} of the firewall"] = _open(host)
             others = others_are_served(declared["site_addresses"][0])
         finally:
-            host.let_in()
+            host.lift_bans()
         statuses = {
             wrong: host.connection.run(f"sudo casemate-ban {wrong}").status for wrong in ("nonsense", "203.0.113.0/24", "127.0.0.1")
         }

@@ -52,20 +52,16 @@ def test_each_jail_bans_and_releases_on_both_families(host: Host, see: Witness, 
 
     def attempt(host: Host) -> dict[str, Any]:
         observer, seen = host.seen_from(), {}
-        host.let_in()
+        host.lift_bans()
         try:
             for jail in jails:
-                for address in observer:
-                    host.sudo(f"fail2ban-client set {jail} banip {address}")
-                host.sudo("sleep 1.5")
+                host.ban(jail)
                 seen[jail] = dict[str, Any]({"open while banned": doors(host, opened=True)})
                 seen[jail]["others"] = others_are_served(declared["site_addresses"][0])
-                for address in observer:
-                    host.sudo(f"fail2ban-client set {jail} unbanip {address}")
-                host.sudo("sleep 2.5")
+                host.ban(jail, lift=True)
                 seen[jail]["shut after the release"] = doors(host, opened=False)
         finally:
-            host.let_in()
+            host.lift_bans()
         return {"jails": seen, "families": sorted({6 if ":" in address else 4 for address in observer})}
 
     seen = host.trial("a ban by each jail", attempt)
