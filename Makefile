@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible/ansible.cfg
 INVENTORY ?= inventories/lab/hosts.yml
 
-.PHONY: help up down converge restore restore-drill upgrade-drill verify probe release test test-full app-test lint ssh clean tools lock
+.PHONY: help up down converge restore restore-drill rollback rollback-drill upgrade-drill verify probe release test test-full app-test lint ssh clean tools lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,12 @@ restore: ## a host back from its backup, onto a bare one: IDENTITY=… [INVENTOR
 
 restore-drill: ## lose a throwaway host with data on it, bring it back, and say how long that took and what was lost
 	@bin/restore-drill
+
+rollback: ## the policy of hosts as it was found before the first converge; YES=1 does it [INVENTORY=…] [LIMIT=…]
+	@bin/rollback
+
+rollback-drill: ## take the policy of a throwaway appliance back, compare with the bare host, and make an appliance of it again
+	@bin/rollback-drill
 
 upgrade-drill: ## make an appliance of the last release, with data on it, one of this checkout; its application goes back and forth
 	@bin/upgrade-drill

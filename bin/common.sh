@@ -29,7 +29,7 @@ refuse() {
 need_root() {
     [ "$(id -u)" = 0 ] && return
     command -v sudo >/dev/null || refuse "this needs root (mounts, network namespaces, Debian packages) and there is no sudo here. Run it as root."
-    exec sudo --preserve-env=CASEMATE_MIRROR,CASEMATE_NETWORKS,XDG_CACHE_HOME,PYTHON,INVENTORY,TAGS,IDENTITY,SNAPSHOT,OVERWRITE,YES,ARGS,CI,SSH_AUTH_SOCK,FROM "$0" "$@"
+    exec sudo --preserve-env=CASEMATE_MIRROR,CASEMATE_NETWORKS,XDG_CACHE_HOME,PYTHON,INVENTORY,TAGS,IDENTITY,SNAPSHOT,OVERWRITE,YES,ARGS,CI,SSH_AUTH_SOCK,FROM,LIMIT "$0" "$@"
 }
 
 # One run of a kind at a time: a second would break the first's host under its hands. Its children hold the lock as well, so

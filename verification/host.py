@@ -32,6 +32,7 @@ INSIDE = (
         "jails",
         "starting",
         "attested",
+        "rollback",
     ),
 )
 PART_OF_HOUSEHOLD = "household: "
