@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import AfterValidator, Field, FilePath, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from casemate import policy
+from casemate import features, policy
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 HostName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
@@ -27,7 +27,13 @@ def readable(text: str) -> str:
     return text
 
 
+def allowing(text: str) -> str:
+    features.parse(text)
+    return text
+
+
 PolicyText = Annotated[str, AfterValidator(readable)]
+FeaturesText = Annotated[str, AfterValidator(allowing)]
 
 
 class Misconfigured(ImproperlyConfigured):
@@ -53,6 +59,7 @@ class Environment(BaseSettings):
     csp_report_only: PolicyText = ""
     csp_enforced: PolicyText = ""
     csp_quiet_days: Annotated[int, Field(ge=1, le=365)] = 14
+    allowed_features: FeaturesText = ""
 
     @classmethod
     def read(cls) -> Self:

@@ -2,37 +2,11 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from casemate.policy import ENDPOINT, REPORTS
 
-FEATURES = (
-    "accelerometer",
-    "autoplay",
-    "browsing-topics",
-    "camera",
-    "display-capture",
-    "encrypted-media",
-    "fullscreen",
-    "geolocation",
-    "gyroscope",
-    "hid",
-    "identity-credentials-get",
-    "idle-detection",
-    "local-fonts",
-    "magnetometer",
-    "microphone",
-    "midi",
-    "payment",
-    "picture-in-picture",
-    "publickey-credentials-get",
-    "screen-wake-lock",
-    "serial",
-    "usb",
-    "web-share",
-    "xr-spatial-tracking",
-)
-PERMISSIONS_POLICY = ", ".join(f"{feature}=()" for feature in FEATURES)
 # Where the policies' `report-to` leads: our own origin.
 REPORTING_ENDPOINTS = f'{ENDPOINT}="{REPORTS}"'
 
@@ -43,7 +17,7 @@ class PolicyHeaders:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        response.headers["Permissions-Policy"] = PERMISSIONS_POLICY
+        response.headers["Permissions-Policy"] = settings.PERMISSIONS_POLICY
         response.headers["Reporting-Endpoints"] = REPORTING_ENDPOINTS
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         response.headers.setdefault("Cache-Control", "no-store")

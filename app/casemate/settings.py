@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
-from casemate import configuration, policy
+from casemate import configuration, features, policy
 
 _configuration = configuration.load()
 _environment = _configuration.environment
@@ -151,6 +151,7 @@ try:
 except ValueError as fault:
     raise configuration.Misconfigured(f"CASEMATE_CSP_ENFORCED: {fault}. Take it out of declared.yml.") from None
 SECURE_CSP_REPORT_ONLY = policy.on_trial(SECURE_CSP, CSP_REPORT_ONLY)
+PERMISSIONS_POLICY = features.header(features.parse(_environment.allowed_features))
 SILENCED_SYSTEM_CHECKS = [
     "axes.W002",  # its middleware makes its own answer out of the request's form; ours is accounts/views.py's
     "security.W004",  # HSTS is nginx's alone: two layers would disagree

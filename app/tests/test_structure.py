@@ -204,6 +204,7 @@ def run(*, drop: str = "", **changes: str) -> subprocess.CompletedProcess[str]:
         ({"CASEMATE_AUDIT_SCHEMA": "a`; DROP"}, "CASEMATE_AUDIT_SCHEMA"),
         ({"CASEMATE_CSP_REPORT_ONLY": "img-scr 'self'"}, "'img-scr' is no directive that can be changed"),
         ({"CASEMATE_CSP_ENFORCED": "img-src https://cdn.example"}, "img-src would allow https://cdn.example"),
+        ({"CASEMATE_ALLOWED_FEATURES": "camera meet.example.org"}, "camera is allowed to 'meet.example.org'"),
         ({"CASEMATE_CSP_QUIET_DAYS": "0"}, "CASEMATE_CSP_QUIET_DAYS"),
         ({"drop": "CREDENTIALS_DIRECTORY"}, "CREDENTIALS_DIRECTORY is not set"),
         ({"CREDENTIALS_DIRECTORY": "/nowhere"}, "The credential database-test-password is missing in /nowhere"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from verification.breaking import edit_nginx
 from verification.checks.policy import NONCE, plain, with_scripts
-from verification.checks.web import directives
+from verification.checks.web import devices, directives
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
@@ -53,6 +53,8 @@ def wanted(kind: Expected, answer: dict[str, Any], expected: Expected, declared:
     if kind["by"] == "application" and (tried := directives(declared.get("csp_report_only", ""))):
         own = {name: sources for name, sources in policies.items() if name != NOT_ON_TRIAL}
         laid[TRIED] = [with_scripts({**own, **tried}, nonces)]
+    if kind["by"] == "application":
+        texts["permissions-policy"] = devices(expected, declared)
     return {**{name: [text] for name, text in texts.items()}, **laid}
 
 

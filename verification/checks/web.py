@@ -21,6 +21,7 @@ KINDS = {
     "413 of nginx": (413, "-X POST -H 'Content-Length: 10737418240' PAGE"),
 }
 POLICY = "/etc/nginx"
+STARTS = "sudo casemate check, with CASEMATE_ALLOWED_FEATURES"
 Expected = dict[str, Any]
 
 
@@ -199,18 +200,56 @@ def a_statistics_service_wants_to_know_the_page(host: Host) -> None:
 
 
 @control("WEB-022")
-def test_pages_may_not_use_the_devices(host: Host, see: Witness, expected: Expected) -> None:
+def test_pages_may_not_use_the_devices(host: Host, see: Witness, expected: Expected, declared: Expected) -> None:
     for kind in kinds(host):
+        allowed = {} if kind.endswith("of nginx") or kind == "static file" else declared.get("allowed_features", {})
         policies = values(host, kind, "permissions-policy")
         see.exactly(f"permissions-policy headers on: {kind}", len(policies), 1)
         denied = {part.strip().removesuffix("=()") for policy in policies for part in policy.split(",") if part.strip().endswith("=()")}
-        missing = [feature for feature in expected["denied_features"] if feature not in denied]
+        missing = [feature for feature in expected["denied_features"] if feature not in denied and feature not in allowed]
         see.exactly(f"features that are not denied on: {kind}", missing, [])
 
 
 @probe("WEB-022", touches=("nginx: camera",))
 def the_camera_is_allowed_for_a_scanner(host: Host) -> None:
     edit_nginx(host, "camera=()", "camera=*")
+
+
+@control("WEB-023")
+def test_a_page_has_exactly_the_devices_that_are_declared(host: Host, see: Witness, expected: Expected, declared: Expected) -> None:
+    for kind in (kind for kind in kinds(host) if not kind.endswith("of nginx") and kind != "static file"):
+        seen = ", ".join(values(host, kind, "permissions-policy")).split(", ")
+        see.exactly(f"what is allowed on: {kind}", seen, devices(expected, declared).split(", "), show=curl(host, kind))
+
+
+def devices(expected: Expected, declared: Expected) -> str:
+    """The permissions policy of the application's own pages."""
+    allowed = declared.get("allowed_features", {})
+    parts = (part.removesuffix("=()") for part in str(expected["answers"]["every"]["permissions-policy"]).split(", "))
+    quoted = {feature: " ".join(one if one == "self" else f'"{one}"' for one in allowed.get(feature, [])) for feature in parts}
+    return ", ".join(f"{feature}=({words})" for feature, words in quoted.items())
+
+
+@control("WEB-023", active=True)
+def test_a_start_with_an_origin_that_is_none_is_refused(host: Host, see: Witness, expected: Expected) -> None:
+    wanted = expected["refused_features"]
+    asked = {"sections": ["starts_with_features"], "tried": {name: one["text"] for name, one in wanted.items()}}
+    starts = host.trial("starts with features", lambda host: dict(host.look_inside(asked)["starts_with_features"]))
+    see.exactly("starts that were tried", set(starts), set(wanted), show=STARTS)
+    for name, one in wanted.items():
+        start = starts.get(name, {"status": "not tried", "says": ""})
+        see.exactly(f"status of a start with {name}", start["status"], 1 if one["says"] else 0, show=STARTS)
+        see.exactly(f"it says so: {name}", one["says"] in start["says"], True, show=STARTS)
+
+
+@probe("WEB-023", touches=("settings: features",), spoils=("BLD-021", "WEB-022", "WEB-026"))
+def a_scanner_app_is_let_in_past_the_declaration(host: Host) -> None:
+    patch_application(host, "settings.py", "features.parse(_environment.allowed_features)", '{"camera": ["self"]}')
+
+
+@probe("WEB-023", touches=("features: origin",), spoils=("BLD-021",))
+def an_origin_in_clear_is_let_pass_for_a_device_in_the_office(host: Host) -> None:
+    patch_application(host, "features.py", 'compile(r"https://', 'compile(r"https?://')
 
 
 @control("WEB-024")

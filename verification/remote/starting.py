@@ -36,6 +36,19 @@ def refused_starts(_parameters: Parameters) -> dict[str, dict[str, Any]]:
     return tried
 
 
+@on_request
+def starts_with_features(parameters: Parameters) -> dict[str, dict[str, Any]]:
+    """What became of a start with each of these texts as what pages may use of devices."""
+    loads, tried = _lines(SERVICE, "LoadCredential", "LoadCredentialEncrypted"), {}
+    with tempfile.TemporaryDirectory(prefix="casemate-verifier-", dir="/run") as folder:
+        # The last file that names a variable wins.
+        more = Path(folder, "features.env")
+        for name, text in parameters["tried"].items():
+            more.write_text(f'CASEMATE_ALLOWED_FEATURES="{text}"\n')
+            tried[name] = _start([*loads, f"EnvironmentFile={more}"])
+    return tried
+
+
 def _start(more: Iterable[str]) -> dict[str, Any]:
     """Exit status and last words."""
     (program,) = (line.partition("=")[2].split() for line in _lines(SERVICE, "ExecStart"))
