@@ -9,6 +9,8 @@ from verification.words import NotApplicable
 
 Expected = dict[str, Any]
 PROGRAM, PLAN = "/usr/local/sbin/casemate-rollback", "sudo casemate-rollback plan"
+KEYS = ("etc/credstore.encrypted", "etc/casemate/pki")
+NO_PLAN: Expected = {"back": [], "away": [], "left to their makers": [], "never looked at": [], "stays": {}}
 
 
 @control("X-08")
@@ -17,21 +19,18 @@ def test_a_rollback_would_take_the_policy_back_and_leave_the_data(host: Host, se
     if "never" in seen:
         raise NotApplicable(f"{seen['never']}: {PLAN}")
     see.exactly("why it would be refused", seen["refused"], "", show=PLAN)
-    plan = seen.get("plan") or {"back": [], "away": [], "left to their makers": [], "stays": {"data": [], "accounts": {}, "packages": []}}
+    plan = seen.get("plan") or NO_PLAN
     would_go = {*plan["back"], *plan["away"]}
     policy = [*wanted["policy"], *(path for tier in sorted(host.tiers) for path in wanted["policy_of"].get(tier, []))]
     forgotten = sorted({*policy} - would_go - {*plan["left to their makers"]})
     see.exactly("files of the policy that would stay", forgotten, [], show=PLAN)
-    see.exactly("data and accounts that would go", sorted(would_go & {*wanted["never"]} | _keys(would_go)), [], show=PLAN)
+    at_risk = {*wanted["never"]} - {*plan["never looked at"]} | {path for path in would_go if path.startswith(KEYS)}
+    see.exactly("accounts and keys that could go", sorted(at_risk), [], show=PLAN)
     data = [*wanted["data"], *(path for tier in sorted(host.tiers) for path in wanted["data_of"].get(tier, []))]
-    see.exactly("data that it does not name", sorted({*data} - {*plan["stays"]["data"]}), [], show=PLAN)
-    accounts = plan["stays"]["accounts"].get("people and services", [])
+    see.exactly("data that it does not name", sorted({*data} - {*plan["stays"].get("data", [])}), [], show=PLAN)
+    accounts = plan["stays"].get("accounts", {}).get("people and services", [])
     see.exactly("accounts that it does not name", sorted({*wanted["accounts"]} - {*accounts}), [], show=PLAN)
-    see.at_least("packages that stay", len(plan["stays"]["packages"]), wanted["packages"], show=PLAN)
-
-
-def _keys(paths: set[str]) -> set[str]:
-    return {path for path in paths if path.startswith(("etc/credstore.encrypted", "etc/casemate/pki"))}
+    see.at_least("packages that stay", len(plan["stays"].get("packages", [])), wanted["packages"], show=PLAN)
 
 
 @control("X-08")

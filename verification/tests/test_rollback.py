@@ -21,6 +21,7 @@ GOOD: dict[str, Any] = {
         "back": ["etc/ssh/sshd_config", "etc/bash.bashrc"],
         "away": [*WANTED["policy"], *(path for paths in WANTED["policy_of"].values() for path in paths)],
         "left to their makers": [],
+        "never looked at": WANTED["never"],
         "stays": {
             "data": [*WANTED["data"], *(path for paths in WANTED["data_of"].values() for path in paths)],
             "accounts": {"people and services": [*WANTED["accounts"], "casemate"], "groups": []},
@@ -61,7 +62,7 @@ def test_a_file_that_somebody_else_changed_too_may_stay() -> None:
     [
         lambda seen: seen["plan"]["away"].remove("etc/sudoers.d/60-casemate"),
         lambda seen: seen["plan"]["away"].append("etc/credstore.encrypted/kek-1"),
-        lambda seen: seen["plan"]["back"].append("etc/shadow"),
+        lambda seen: seen["plan"].update({"never looked at": ["etc/passwd"]}),
         lambda seen: seen["plan"]["stays"]["data"].remove("/etc/credstore.encrypted"),
         lambda seen: seen["plan"]["stays"]["accounts"].clear(),
         lambda seen: seen["plan"]["stays"]["packages"].clear(),
@@ -69,7 +70,7 @@ def test_a_file_that_somebody_else_changed_too_may_stay() -> None:
         lambda seen: seen["rights"].update({"found.tar.gz": "root:root 0644"}),
         lambda seen: seen["rights"].clear(),
     ],
-    ids=["of ours, forgotten", "a key", "people", "data", "accounts", "packages", "open folder", "open archive", "nothing kept"],
+    ids=["of ours, forgotten", "a key", "what it looks at", "data", "accounts", "packages", "open folder", "open archive", "nothing kept"],
 )
 def test_what_is_forgotten_and_what_would_be_lost_is_red(change: Any) -> None:
     assert State.FAIL in states(but(change))
