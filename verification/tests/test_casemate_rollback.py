@@ -89,6 +89,25 @@ def test_a_service_that_came_with_the_first_converge_starts_no_more(host: Any) -
     assert [path.name for path in links.iterdir()] == ["ssh.service"]
 
 
+def test_units_that_run_by_us_stop_with_their_instances_and_no_others(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    converge(host)
+    write(host.ROOT, "etc/systemd/system/casemate.service", "ours")
+    link(host.ROOT, "etc/systemd/system/sockets.target.wants/systemd-journald@casemate-audit.socket")
+    write(host.ROOT, "var/lib/dpkg/info/nginx.list", "/usr/lib/systemd/system/nginx.service")
+    host.note()
+    monkeypatch.setattr(host, "packages", lambda: {"openssh-server": "10.0", "nginx": "1.26"})
+    running = [
+        "casemate.service",
+        "cron.service",
+        "nginx.service",
+        "ssh.service",
+        "systemd-journald@casemate-audit.service",
+        "user@1000.service",
+    ]
+    monkeypatch.setattr(host, "active", lambda: running)
+    assert host.plan()["stop"] == ["casemate.service", "nginx.service", "systemd-journald@casemate-audit.service"]
+
+
 def test_what_somebody_else_did_between_two_converges_is_left(host: Any) -> None:
     converge(host)
     write(host.ROOT, "etc/hosts", "127.0.0.1 localhost\n192.0.2.7 printer")
