@@ -23,7 +23,7 @@ MADE = {
     *("/etc/mysql/debian.cnf", "/etc/mysql/my.cnf", "/etc/nginx/sites-enabled/default"),
 }
 LENT = "4755 root root /usr/lib/mysql/plugin/auth_pam_tool_dir/auth_pam_tool"
-DATA = re.compile(r"/etc/(credstore\.encrypted|casemate)(/pki)?(/.*)?$")
+DATA = re.compile(r"/etc/(credstore\.encrypted(/.*)?|casemate|casemate/pki(/.*)?|casemate/(audit|grants)\.sql)$")
 OTHERS = {"/etc/hosts", "/etc/motd", "/etc/profile.d/ours.sh"}
 
 
