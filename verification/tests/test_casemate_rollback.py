@@ -1,5 +1,6 @@
 """What a host keeps of how it was found, whose change is whose, and what a rollback puts back: on folders of our own making."""
 
+import hashlib
 import importlib.machinery
 import importlib.util
 import json
@@ -118,6 +119,20 @@ def test_what_somebody_else_did_between_two_converges_is_left(host: Any) -> None
     assert wanted["left to their makers"] == ["etc/cron.d", "etc/cron.d/mallory", "etc/hosts", "etc/ssh/sshd_config"]
     assert "printer" in (host.ROOT / "etc/hosts").read_text()
     assert (host.ROOT / "etc/ssh/sshd_config").read_text() == "PermitRootLogin no", "both changed it: it is theirs to look at"
+
+
+def test_a_packages_new_text_stays_and_a_mode_that_a_role_narrowed_goes_back(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(host.ROOT, "etc/crontab", "of the package")
+    converge(host)
+    (host.ROOT / "etc/crontab").chmod(0o600)
+    write(host.ROOT, "etc/hosts", "of a newer package")
+    host.note()
+    texts = {"etc/crontab": "of the package", "etc/hosts": "of a newer package"}
+    digests = {path: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() for path, text in texts.items()}
+    monkeypatch.setattr(host, "_conffiles", lambda: digests)
+    rolled_back(host)
+    assert (host.ROOT / "etc/crontab").stat().st_mode & 0o777 == 0o644
+    assert (host.ROOT / "etc/hosts").read_text() == "of a newer package"
 
 
 def test_a_file_of_ours_that_drifted_is_ours_still(host: Any) -> None:
