@@ -78,6 +78,11 @@ IN_CLEAR = """async () => {
 NOT_BY_ITSELF = "--disable-features=AutoupgradeMixedContent"
 
 
+def trust_anchor(declared: dict[str, Any]) -> Path | None:
+    """The authority that a browser has to trust for this site; none where it is a public one."""
+    return Path(str(declared["trust_anchor"])) if declared.get("trust_anchor") else None
+
+
 def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
     """What each role saw of each address, and each violation; with one made on purpose, so that silence says something."""
     tag = secrets.token_hex(6)

@@ -1,12 +1,12 @@
 """What a real browser makes of the pages: Chromium, on the machine that verifies."""
 
-from pathlib import Path
 from typing import Any
 
 from verification import walk
 from verification.breaking import patch_application
 from verification.host import Host
 from verification.marks import control, probe
+from verification.walk import trust_anchor as _anchor
 from verification.witness import Witness
 
 Expected = dict[str, Any]
@@ -26,19 +26,8 @@ def test_a_walk_as_each_role_sees_no_violation(host: Host, see: Witness, expecte
     see.exactly("violations that were made on purpose", made_on_purpose(seen), ["img-src https://elsewhere.invalid/x.png"], show=SHOW)
 
 
-@control("WEB-015", active=True)
-def test_a_browser_asks_over_https_where_a_page_says_http(host: Host, see: Witness, declared: Expected) -> None:
-    seen = host.trial("a walk in a browser", lambda host: walk.walked(host, _anchor(declared)))
-    scheme, _, rest = seen["a picture by an address in clear"].partition("://")
-    see.exactly("whence a picture came that was asked for in clear", [scheme, rest.split("/")[0]], ["https", host.site], show=SHOW)
-
-
 def made_on_purpose(seen: dict[str, Any]) -> list[str]:
     return [told.removeprefix("enforce ") for told in seen["made on purpose"] if told.startswith("enforce ")]
-
-
-def _anchor(declared: Expected) -> Path | None:
-    return Path(str(declared["trust_anchor"])) if declared.get("trust_anchor") else None
 
 
 @probe("WEB-018", touches=("templates: members",), spoils=("BLD-021", "WEB-009"))

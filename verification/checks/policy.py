@@ -4,17 +4,20 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from verification import walk
 from verification.breaking import patch_application
 from verification.checks.edge import loaded
 from verification.checks.web import curl, directives, kinds, values
 from verification.host import Host
 from verification.marks import control, probe
+from verification.walk import trust_anchor as _anchor
 from verification.witness import Witness
 
 Expected = dict[str, Any]
 Policy = dict[str, list[str]]
 NONCE = re.compile(r"'nonce-[^']+'")
 NO_NONCE = "'nonce-…'"
+SHOW = "the console of a browser's developer tools"
 UPGRADE = "upgrade-insecure-requests"
 LEAST = 15  # pages that an owner looks at
 
@@ -230,6 +233,13 @@ def test_so_are_they_behind_the_sign_in(host: Host, see: Witness) -> None:
     for path, twice in looked.items():
         seen = [[directives(one).get(UPGRADE) for one in page["policies"]] for page in twice]
         see.exactly(f"{UPGRADE} on {path}", seen, [[[]]] * len(twice))
+
+
+@control("WEB-015", active=True)
+def test_a_browser_asks_over_https_where_a_page_says_http(host: Host, see: Witness, declared: Expected) -> None:
+    seen = host.trial("a walk in a browser", lambda host: walk.walked(host, _anchor(declared)))
+    scheme, _, rest = seen["a picture by an address in clear"].partition("://")
+    see.exactly("whence a picture came that was asked for in clear", [scheme, rest.split("/")[0]], ["https", host.site], show=SHOW)
 
 
 @probe("WEB-015", touches=("settings: upgrade",), spoils=("BLD-021", "WEB-007"))

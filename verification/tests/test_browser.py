@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from verification import chromium, expectations, walk
-from verification.checks import browser
+from verification.checks import browser, policy
 from verification.remote.visitor import NOWHERE
 from verification.tests.conftest import Stage, an_inventory
 from verification.tests.test_violations import put
@@ -30,7 +30,7 @@ def states(seen: dict[str, Any]) -> set[State]:
     host, see = Stage(an_inventory()).hosts[0], Witness()
     host.site, host.tried = "casemate.test", {"a walk in a browser": seen}
     browser.test_a_walk_as_each_role_sees_no_violation(host, see, EXPECTED, {})
-    browser.test_a_browser_asks_over_https_where_a_page_says_http(host, see, {})
+    policy.test_a_browser_asks_over_https_where_a_page_says_http(host, see, {})
     return {observation.state for observation in see.observations}
 
 

@@ -157,3 +157,10 @@ def test_another_application_is_asked_for_what_can_be_seen_of_any() -> None:
     assert expectations.load("baseline", declared)["site"]["page"] == "/shop/"
     with pytest.raises(CannotRun, match="casemate"):
         expectations.load("baseline", {"application": "mine"})
+
+
+def test_the_checks_of_a_control_come_in_one_order_whatever_was_imported_first() -> None:
+    checks = marks.load().checks["HOST-004"]  # they stand in two modules
+    before = list(checks)
+    checks.reverse()
+    assert marks.load().checks["HOST-004"] == before
