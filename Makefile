@@ -16,8 +16,8 @@ up: ## a hardened Debian 13 host on this machine, with the application on it, ve
 down: ## remove the hosts of make up and their data (YES=1 where an organisation lives there); caches stay
 	@bin/down
 
-converge: tools ## run ansible/site.yml again, whole or in part [TAGS=nginx] [INVENTORY=…] [LIMIT=…]
-	@ansible-playbook ansible/site.yml -i $(INVENTORY) $(if $(TAGS),--tags $(TAGS)) $(if $(LIMIT),--limit $(LIMIT))
+converge: tools ## run ansible/site.yml again, whole or in part; CHECK=1 only says what it would change [TAGS=nginx] [INVENTORY=…] [LIMIT=…]
+	@ansible-playbook ansible/site.yml -i $(INVENTORY) $(if $(TAGS),--tags $(TAGS)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(CHECK),--check --diff)
 
 restore: ## a host back from its backup, onto a bare one: IDENTITY=… [INVENTORY=…] [SNAPSHOT=…] [OVERWRITE=host]
 	@bin/restore

@@ -88,6 +88,8 @@ class Host:
     page: str = "/sign-in/"
     kinds_left_out: frozenset[str] = frozenset()
     look_outside: Callable[[Mapping[str, Any]], Facts] = lambda _: Facts({})
+    # A converge in check mode: the tasks that would change something, and Ansible's words where it failed.
+    dry_run: Callable[[], tuple[list[str], str]] = lambda: ([], "nothing was run")
     # What active checks tried, by name, each once a verification; and which of these the check at hand asked for.
     tried: dict[str, Any] = field(default_factory=dict)
     asked_tried: set[str] = field(default_factory=set)

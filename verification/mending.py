@@ -11,10 +11,17 @@ from types import FrameType
 from verification.inventory import ROOT, Inventory
 
 
-def converge(inventory: Inventory, host: str, tags: list[str]) -> tuple[list[str], str]:
-    """Runs site.yml, whole or with these tags: the tasks that changed something, and Ansible's words where it failed."""
+def converge(inventory: Inventory, host: str, tags: list[str], *, dry: bool = False) -> tuple[list[str], str]:
+    """Runs site.yml, whole or with these tags: the tasks that changed something, and Ansible's words where it failed.
+
+    A dry run is Ansible's check mode: what would change.
+    """
     argv = [str(ROOT / ".venv" / "bin" / "ansible-playbook"), "ansible/site.yml", "-i", str(inventory.path), "--limit", host]
-    argv += [*(["--tags", ",".join(tags)] if tags else []), *(part for pair in inventory.extra for part in ("-e", pair))]
+    argv += [
+        *(["--check"] if dry else []),
+        *(["--tags", ",".join(tags)] if tags else []),
+        *(part for pair in inventory.extra for part in ("-e", pair)),
+    ]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible" / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     environment["PATH"] = f"{ROOT / '.venv' / 'bin'}:{environment.get('PATH', '')}"
     ran = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

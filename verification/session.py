@@ -14,6 +14,7 @@ from verification import expectations
 from verification.host import PART_OF_HOUSEHOLD, Facts, Host, Observer, read_inside
 from verification.household import PARTS
 from verification.inventory import TIERS, Inventory
+from verification.mending import converge
 from verification.ssh import Connection
 from verification.words import CannotRun
 
@@ -60,6 +61,7 @@ class Session:
                 host.seen_by_stranger = self.observer.connection is not None
                 host.page, host.kinds_left_out = self.expected["site"]["page"], frozenset(self.expected["site"]["kinds_left_out"])
                 host.look_outside = partial(self._look, host)
+                host.dry_run = partial(converge, self.inventory, host.name, [], dry=True)
                 host.expected_parts = _parts(sections)
                 host.forget()
                 if "open_ports" in host.outside.sections:
