@@ -2,8 +2,8 @@
 
 import json
 import secrets
-import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def backups(_parameters: Parameters) -> dict[str, Any]:
         raise RuntimeError(said["snapshots"])
     snapshots = json.loads(said["snapshots"]) or []
     known = [line.split()[1] for line in SENT.read_text().splitlines()] if SENT.is_file() else []
-    newest = max((stamp(str(entry["time"])) for entry in snapshots), default=0.0)
+    newest = max((datetime.fromisoformat(entry["time"]).timestamp() for entry in snapshots), default=0.0)
     return {
         "snapshots": len(snapshots),
         "hours since the newest": round((time.time() - newest) / 3600, 2),
@@ -64,15 +64,6 @@ def copies(parameters: Parameters) -> dict[str, Any]:
     own = ("/var/lib/mysql/", "/var/lib/mysql.before-restore-", "/opt/casemate/releases/")
     marks = {mark: bool(output("grep", "-rlaF", mark, "/var/lib/mysql", ok=(0, 1))) for mark in parameters["marks"]}
     return {"copies": sorted(left + [path for path in found if not path.startswith(own)]), "marks in the database": marks}
-
-
-def stamp(text: str) -> float:
-    """Seconds of a time as restic writes it, of which Python reads six places behind the point."""
-    whole, _, rest = text.partition(".")
-    zone = rest.lstrip("0123456789")
-    digits = rest[: len(rest) - len(zone)][:6]
-    argv = ["date", "--date", f"{whole}.{digits or '0'}{zone}", "+%s"]
-    return float(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
 
 
 def asked() -> str:
