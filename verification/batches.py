@@ -106,6 +106,14 @@ def sample(probes: dict[str, list[Probe]], size: int, today: date, changed: Iter
     return frozenset([*CORE, *_of_the_day(of_each_area, size, today), *_of_the_day(others, size, today)])
 
 
+def one_of_each(probes: Iterable[Probe], today: date) -> list[Probe]:
+    """Of several probes of a control the one of the day: a batch takes but one, and each further batch costs two converges."""
+    found: dict[str, list[Probe]] = {}
+    for probe in probes:
+        found.setdefault(probe.control, []).append(probe)
+    return [alike[today.toordinal() % len(alike)] for alike in found.values()]
+
+
 def _of_the_day(found: list[str], size: int, today: date) -> list[str]:
     """So many of them as the days go round."""
     start = today.toordinal() * size

@@ -31,7 +31,7 @@ def test_nothing_that_goes_between_components_can_be_read(host: Host, see: Witne
     see.exactly("connections in which the marker can be read", seen["in the clear"], [], show=show)
 
 
-@probe("TLS-005", touches=("casemate.socket", "nginx: upstream"))
+@probe("TLS-005", touches=("casemate.socket", "nginx: upstream"), spoils=("HOST-001",))
 def an_administrator_has_the_application_listen_on_a_port(host: Host) -> None:
     host.sudo(
         f"mkdir -p {SOCKET.rpartition('/')[0]} && printf '[Socket]\\nListenStream=127.0.0.1:8001\\n' > {SOCKET} && systemctl daemon-reload "

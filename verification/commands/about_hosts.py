@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from verification import doubt, evidence, formats, inventory, ledger, marks, register, signing, terminal
-from verification.batches import choose, sample
+from verification.batches import choose, one_of_each, sample
 from verification.copies import probe_copies
 from verification.formats import sbom
 from verification.journal import Journal
@@ -95,6 +95,8 @@ def probe(options: argparse.Namespace) -> int:
     if journal.earlier:
         print(f"{len(journal.earlier)} were proved before it was stopped; {len(chosen)} are left")
     on_a_host = [probe for probe in chosen if probe.control not in here]
+    if options.sample is not None:
+        on_a_host = one_of_each(on_a_host, started.date())
     if on_a_host and not options.host:
         raise CannotRun(f"the probe of {on_a_host[0].control} breaks a host: name it with --host, or have make probe make one")
     outcomes = probe_copies([probe for probe in chosen if probe.control in here], _say)

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from verification import marks, register
-from verification.batches import CORE, MOST, batches, choose, in_order, sample, spoils
+from verification.batches import CORE, MOST, batches, choose, in_order, one_of_each, sample, spoils
 from verification.host import Host
 from verification.inventory import ROOT
 from verification.marks import Probe
@@ -94,3 +94,10 @@ def test_a_sample_takes_one_of_each_area_that_was_changed_and_each_has_its_day()
     assert frozenset().union(*days) | sample(probes, 4, today) | sample(probes, 4, today + timedelta(days=1)) >= changed
     many = sample(probes, 4, today, probes)
     assert len(many - sample(probes, 4, today)) <= 4
+
+
+def test_a_sample_breaks_each_control_once_and_each_probe_of_it_has_its_day() -> None:
+    alike = [a_probe("A-1", "a"), a_probe("B-1", "b"), a_probe("A-1", "c")]
+    days = [one_of_each(alike, date(2026, 11, 22) + timedelta(days=day)) for day in range(2)]
+    assert [names(day) for day in days] == [["A-1", "B-1"], ["A-1", "B-1"]]
+    assert {probe.touches for day in days for probe in day} == {probe.touches for probe in alike}
