@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +108,9 @@ def _credentials(services: list[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def _values(content: bytes) -> list[bytes]:
-    """What to look for: the whole text, or each key where the credential is a set of keys by id."""
+    """What to look for: the whole text, or each key where the credential is a set of keys by id, as JSON or as lines `id;key`."""
+    if lines := re.findall(rb"^\d+;([0-9a-f]+)$", content, re.MULTILINE):
+        return list(lines)
     try:
         keys = json.loads(content)
     except ValueError:
