@@ -1,11 +1,8 @@
 """X-23: what OpenSSL says of a certificate is read as it is meant, and what casemate-certificates decides on its own."""
 
-import importlib.machinery
-import importlib.util
 import ipaddress
 import subprocess
-import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,10 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
 from cryptography.x509.oid import NameOID
 
-from verification.inventory import ROOT
 from verification.remote import authority
 
-PROGRAM = ROOT / "roles" / "pki" / "files" / "casemate-certificates"
 SITE = "casemate.test"
 Key = ec.EllipticCurvePrivateKey
 
@@ -125,14 +120,9 @@ def test_a_key_that_a_passphrase_seals_is_nobodys(root: Made, tmp_path: Path) ->
 
 
 @pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host_program: Callable[[str], ModuleType]) -> ModuleType:
     """casemate-certificates, whose folder is another one."""
-    loader = importlib.machinery.SourceFileLoader("casemate_certificates", str(PROGRAM))
-    spec = importlib.util.spec_from_loader("casemate_certificates", loader)
-    assert spec
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    loader.exec_module(module)
+    module = host_program("roles/pki/files/casemate-certificates")
     monkeypatch.setattr(module, "HOME", tmp_path)
     return module
 

@@ -1,8 +1,6 @@
 """What sends the logs away, against collectors of each kind: what counts as taken, what is sent again, and what a file that turns loses."""
 
 import gzip
-import importlib.machinery
-import importlib.util
 import json
 import os
 import socket
@@ -21,17 +19,12 @@ from verification.inventory import ROOT
 
 
 @pytest.fixture
-def forward(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def forward(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host_program: Callable[[str], ModuleType]) -> Any:
     """The program, without a journal: journald's library is of the hosts."""
     systemd = ModuleType("systemd")
     monkeypatch.setitem(sys.modules, "systemd", systemd)
     vars(systemd)["journal"] = SimpleNamespace(Reader=None, LOCAL_ONLY=1)
-    loader = importlib.machinery.SourceFileLoader("casemate_forward", str(ROOT / "roles/logging/files/sbin/casemate-forward"))
-    spec = importlib.util.spec_from_loader("casemate_forward", loader)
-    assert spec
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    loader.exec_module(module)
+    module = host_program("roles/logging/files/sbin/casemate-forward")
     for name in ("CONFIGURATION", "AUTHORITY", "CERTIFICATE", "STATE"):
         monkeypatch.setattr(module, name, tmp_path / name.lower())
     monkeypatch.setattr(module, "JOURNALS", {})

@@ -1,26 +1,20 @@
-"""What a host does of its restore: whose lines of the audit log go where."""
+"""What a host does of its restore: whose lines of the audit log go where, and which keys open which files."""
 
-import importlib.machinery
-import importlib.util
-import sys
+import io
+import json
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-
-from verification.inventory import ROOT
 
 BEFORE = "before-restore-20261123T114425Z"
 
 
 @pytest.fixture
-def restore(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    loader = importlib.machinery.SourceFileLoader("casemate_restore", str(ROOT / "files/backup/casemate-restore"))
-    spec = importlib.util.spec_from_loader("casemate_restore", loader)
-    assert spec
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    loader.exec_module(module)
+def restore(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host_program: Callable[[str], ModuleType]) -> Any:
+    module = host_program("files/backup/casemate-restore")
     (tmp_path / "machine-id").write_text("0123\n")
     monkeypatch.setattr(module, "MACHINE", tmp_path / "machine-id")
     monkeypatch.setattr(module, "JOURNALS", tmp_path)
@@ -45,3 +39,74 @@ def test_a_host_that_told_nothing_yet_has_nothing_to_keep(restore: Any, tmp_path
     monkeypatch.setattr(restore, "run", lambda *command, hint: pytest.fail(f"{command} was run"))
     restore.set_audit_lines_aside(BEFORE)
     assert [path.name for path in tmp_path.iterdir()] == ["machine-id"]
+
+
+OURS, THEIRS = "sealed by this host: 1;aa", "1;bb\n2;bb\n3;bb"
+MANIFEST = {"taken_at": "2026-11-23T02:00:00Z", "tables": {"casemate.accounts_user": 2}, "heads": {}}
+
+
+@pytest.fixture
+def received(restore: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[tuple[str, ...]]]:
+    """A database that has come, with so many people in it; what is run with it, and what the keys were sealed from."""
+    for name, folder in {"DATABASE": "mysql", "ARRIVING": "mysql.arriving"}.items():
+        monkeypatch.setattr(restore, name, tmp_path / folder)
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "ibdata1").write_text(folder)
+    monkeypatch.setattr(restore, "SEALED", tmp_path / "credstore" / restore.CREDENTIAL)
+    restore.SEALED.parent.mkdir()
+    restore.SEALED.write_text(OURS)
+
+    def with_people(people: int) -> list[tuple[str, ...]]:
+        ran: list[tuple[str, ...]] = []
+
+        def run(*command: str, hint: str, text: str | None = None) -> str:
+            ran.append(command)
+            if command[0].endswith("casemate-credentials"):
+                restore.SEALED.write_text(f"sealed by this host: {text}")
+            return ""
+
+        monkeypatch.setattr(restore, "run", run)
+        monkeypatch.setattr(restore, "sql", lambda statement: [str(people)] if "COUNT" in statement else [])
+        return ran
+
+    return with_people
+
+
+def test_the_keys_of_the_files_come_with_the_files_and_the_old_ones_stay_with_theirs(
+    restore: Any, received: Callable[[int], list[tuple[str, ...]]]
+) -> None:
+    ran = received(2)
+    restore.swap(MANIFEST, THEIRS)
+    assert (restore.DATABASE / "ibdata1").read_text() == "mysql.arriving"
+    assert restore.SEALED.read_text() == f"sealed by this host: {THEIRS}"
+    (kept,) = restore.DATABASE.parent.glob("mysql.before-restore-*")
+    assert ((kept / "ibdata1").read_text(), (kept / restore.CREDENTIAL).read_text()) == ("mysql", OURS)
+    sealed = ("/usr/local/sbin/casemate-credentials", "set", restore.CREDENTIAL)
+    assert ran.index(sealed) < ran.index(("systemctl", "start", "mariadb.service"))
+
+
+def test_where_a_row_is_missing_the_old_database_is_back_with_its_own_keys(
+    restore: Any, received: Callable[[int], list[tuple[str, ...]]]
+) -> None:
+    received(1)
+    with pytest.raises(restore.Refused, match=r"1 rows, 2 in the backup.*The database from before is back"):
+        restore.swap(MANIFEST, THEIRS)
+    assert (restore.DATABASE / "ibdata1").read_text() == "mysql"
+    assert restore.SEALED.read_text() == OURS
+    assert [path.name for path in restore.DATABASE.iterdir()] == ["ibdata1"]
+
+
+def test_a_backup_from_before_the_encryption_gets_this_hosts_keys(restore: Any, received: Callable[[int], list[tuple[str, ...]]]) -> None:
+    ran = received(2)
+    restore.swap(MANIFEST, "")
+    assert restore.SEALED.read_text() == OURS
+    assert not any("casemate-credentials" in command[0] for command in ran)
+
+
+def test_a_restore_that_was_told_no_keys_at_all_is_refused(
+    restore: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["casemate-restore", "swap"])
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(MANIFEST)))
+    assert restore.main() == 1
+    assert "The database is as it was" in capsys.readouterr().err

@@ -1,28 +1,20 @@
 """What a host keeps of how it was found, whose change is whose, and what a rollback puts back: on folders of our own making."""
 
 import hashlib
-import importlib.machinery
-import importlib.util
 import json
 import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from verification.inventory import ROOT
-
 
 @pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host_program: Callable[[str], ModuleType]) -> Any:
     """The program, on a host that was found with three files and one link by which a unit starts."""
-    loader = importlib.machinery.SourceFileLoader("casemate_rollback", str(ROOT / "files/base/sbin/casemate-rollback"))
-    spec = importlib.util.spec_from_loader("casemate_rollback", loader)
-    assert spec
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    loader.exec_module(module)
+    module = host_program("files/base/sbin/casemate-rollback")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "KEPT", tmp_path / "var/lib/casemate-as-found")
     for name, answer in {"active": ["ssh.service"], "kernel": {}, "overrides": {}, "borrowed": {}, "_conffiles": {}}.items():

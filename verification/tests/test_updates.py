@@ -2,11 +2,11 @@
 
 import copy
 import gzip
-import importlib.machinery
-import importlib.util
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -141,12 +141,8 @@ def test_lists_are_as_old_as_the_last_time_all_of_them_came(tmp_path: Path, monk
     assert reading._days(reading._fetched()) == 2.0
 
 
-def test_the_hosts_own_look_reads_what_apt_would_install() -> None:
-    loader = importlib.machinery.SourceFileLoader("casemate_updates", str(ROOT / "files/base/sbin/casemate-updates"))
-    spec = importlib.util.spec_from_loader("casemate_updates", loader)
-    assert spec is not None
-    program = importlib.util.module_from_spec(spec)
-    loader.exec_module(program)
+def test_the_hosts_own_look_reads_what_apt_would_install(host_program: Callable[[str], ModuleType]) -> None:
+    program = host_program("files/base/sbin/casemate-updates")
     said = (
         "Inst openssl [3.5.1-1] (3.5.1-1+deb13u1 Debian-Security:13/stable-security [amd64]) []\n"
         "Inst nano [8.4-1] (8.4-1+deb13u1 Debian:13.2/stable [amd64])\n"
