@@ -38,7 +38,7 @@ INSIDE = (
 PART_OF_HOUSEHOLD = "household: "
 NO_SUDO = "sudo asks for a password there; the account of the inventory needs a rule NOPASSWD: ALL"
 OUTSIDE = (
-    *("sections", "backup_disk", "wire", "quic", "http3", "versions", "visit", "pages", "visitor"),
+    *("sections", "backup_disk", "retention", "wire", "quic", "http3", "versions", "visit", "pages", "visitor"),
     *("tls", "ports", "bans", "limits", "crooked", "violations", "canary", "collector"),
 )
 

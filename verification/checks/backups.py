@@ -63,6 +63,39 @@ def test_the_backup_hosts_disk_shows_nothing_of_the_database(host: Host, see: Wi
     see.exactly("marks of the database that can be read there", seen["read"], {}, show=show)
 
 
+@control("BKP-007")
+def test_the_backup_host_thins_out_by_itself(host: Host, see: Witness, expected: Expected) -> None:
+    _kept(host)
+    seen = host.outside["retention"]
+    if seen is None:
+        raise NotTestable(f"{host.witness} is not the backup host, or lets nobody look at it")
+    see.at_least("clients that it keeps backups of", len(seen), 1, show="sudo ls /var/backups/casemate")
+    for client, kept in seen.items():
+        show = f"systemctl status casemate-backup-thin@{client}.timer; sudo casemate-backup-server plan {client}"
+        for key, wanted in expected["retention"]["units"].items():
+            see.exactly(f"{key} of what thins out {client}", kept.get(key, "no such unit"), wanted, show=show)
+        most = sum(expected["retention"]["nights"][kind] for kind in ("day", "week", "month"))
+        see.at_most(f"snapshots of {client} older than two days", kept["older than two days"], most, show=show)
+
+
+@control("BKP-007", active=True)
+def test_of_the_snapshots_the_first_of_a_day_a_week_and_a_month_stay_by_their_arrival(host: Host, see: Witness, expected: Expected) -> None:
+    _kept(host)
+    if host.outside["retention"] is None:
+        raise NotTestable(f"{host.witness} is not the backup host, or lets nobody look at it")
+    seen = host.trial("a client's nights", lambda host: dict(host.look_outside({"sections": ["retention_tried"]})["retention_tried"]))
+    show = "sudo casemate-backup-server plan CLIENT"
+    for kind, wanted in expected["retention"]["nights"].items():
+        see.exactly(f"of 800 nights and noons stay: {kind}", seen["nights"][kind], wanted, show=show)
+    see.exactly("snapshots that were made", seen["made"], ["dated back", "of noon", "of the night"], show=show)
+    see.exactly("and those that stayed", seen["stayed"], ["dated back", "of the night"], show=show)
+
+
+@probe("BKP-007", touches=("backup host: timer",))
+def the_backup_hosts_administrator_has_disk_enough(host: Host) -> None:
+    host.look_outside({"sections": ["stop_thinning_out"]})["stop_thinning_out"]
+
+
 def _kept(host: Host) -> None:
     if "backup" not in host.tiers:
         raise NotApplicable("this host is not in the group backup: it sends none, and BKP-001 says so")

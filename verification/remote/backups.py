@@ -41,16 +41,26 @@ def backups(_parameters: Parameters) -> dict[str, Any]:
     if said["snapshots"].startswith("refused"):
         raise RuntimeError(said["snapshots"])
     snapshots = json.loads(said["snapshots"]) or []
-    known = [line.split()[1] for line in SENT.read_text().splitlines()] if SENT.is_file() else []
+    known = [line.split()[:2] for line in SENT.read_text().splitlines()] if SENT.is_file() else []
     newest = max((datetime.fromisoformat(entry["time"]).timestamp() for entry in snapshots), default=0.0)
     return {
         "snapshots": len(snapshots),
         "hours since the newest": round((time.time() - newest) / 3600, 2),
         "sent": len(known),
-        "missing": sorted(set(known) - {str(entry["id"]) for entry in snapshots}),
+        "missing": sorted(_staying(known, time.time()) - {str(entry["id"]) for entry in snapshots}),
         "another password": "wrong password" in said["another password"],
         "a shell": said["a shell"],
     }
+
+
+def _staying(sent: list[list[str]], now: float) -> set[str]:
+    """Of these times and ids those that the backup host keeps: the last two days, and the first of a day, a week, a month."""
+    times = sorted((datetime.fromisoformat(at), identifier) for at, identifier in sent)
+    stay = {identifier for at, identifier in times if now - at.timestamp() < 47 * 3600}  # the backup host counts from its arrival
+    for form, count in (("%Y-%m-%d", 7), ("%G-W%V", 5), ("%Y-%m", 12)):
+        first = {at.strftime(form): identifier for at, identifier in reversed(times)}
+        stay |= {first[period] for period in sorted(first)[-count:]}
+    return stay
 
 
 @section
