@@ -222,4 +222,9 @@ class BuildConfiguration(Configuration):
 
 
 def load() -> Configuration:
-    return BuildConfiguration() if os.environ.get("CASEMATE_BUILD") == "1" else Configuration()
+    if os.environ.get("CASEMATE_BUILD") != "1":
+        return Configuration()
+    # A unit of a host has credentials: there this word would lead commands to an empty SQLite instead of the database.
+    if os.environ.get("CREDENTIALS_DIRECTORY"):
+        raise Misconfigured("CASEMATE_BUILD is set in a unit of a host: it is for building a release. Take it out.")
+    return BuildConfiguration()

@@ -85,6 +85,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "casemate.accounts.passwords.PaddedPasswordValidator"},
 ]
 LOGIN_URL = "sign-in"
 

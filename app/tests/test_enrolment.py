@@ -107,6 +107,12 @@ def test_a_link_that_never_was_gets_a_sentence(browser: Browser, db: None, token
         ("password1234", "too common"),
         ("83920174659201", "entirely numeric"),
         ("carol@example.org", "too similar"),
+        ("2024-dragon-2024", "common password with something around it"),
+        ("MonkeyMonkey!", "common password with something around it"),
+        ("abc123abc123", "common password with something around it"),
+        ("!!Carol-1987!", "your own name or address"),
+        ("our own CaseMate door", "name of this service"),
+        ("a door of casemate.test", "name of this service"),
         ("x" * 257, "at most 256 characters"),
         ("seven quiet\x00otters row", "Null characters"),
         ("", "required"),
@@ -120,6 +126,13 @@ def test_a_weak_password_is_refused_with_its_reason(browser: Browser, link: str,
     assert 'aria-describedby="id_password_helptext id_password_error"' in answer.text
     assert 'id="id_password_error"' in answer.text
     assert not User.objects.get().has_usable_password()
+
+
+@pytest.mark.parametrize(
+    "password", ["qjxvkwzhbfmp", "x" * 11 + "y", "caroling by the lake", "dragon's teeth, sown", "é" * 11 + "ü"]
+)
+def test_a_password_needs_no_kinds_of_characters(browser: Browser, link: str, password: str) -> None:
+    assert choose(browser, link, password).url == "/enrol/totp/"
 
 
 def test_two_different_passwords_are_refused(browser: Browser, link: str) -> None:

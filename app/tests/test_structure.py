@@ -207,6 +207,7 @@ def run(*, drop: str = "", **changes: str) -> subprocess.CompletedProcess[str]:
         ({"CASEMATE_ALLOWED_FEATURES": "camera meet.example.org"}, "camera is allowed to 'meet.example.org'"),
         ({"CASEMATE_CSP_QUIET_DAYS": "0"}, "CASEMATE_CSP_QUIET_DAYS"),
         ({"drop": "CREDENTIALS_DIRECTORY"}, "CREDENTIALS_DIRECTORY is not set"),
+        ({"CASEMATE_BUILD": "1"}, "CASEMATE_BUILD is set in a unit of a host"),
         ({"CREDENTIALS_DIRECTORY": "/nowhere"}, "The credential database-test-password is missing in /nowhere"),
     ],
 )
