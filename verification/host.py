@@ -18,7 +18,7 @@ from verification.words import CannotRun, NotTestable
 
 DISPOSABLE = "/etc/casemate/disposable"
 INSIDE = (
-    *("sections", "system", "processes", "database", "at_rest", "limiter", "backups", "application", "release", "watch"),
+    *("sections", "system", "processes", "database", "at_rest", "limiter", "backups", "shape", "application", "release", "watch"),
     *(
         "updates",
         "clock",

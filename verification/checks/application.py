@@ -11,6 +11,10 @@ from verification.words import NotApplicable
 
 Expected = dict[str, Any]
 HASHES = "sudo mariadb casemate -Ne \"SELECT DISTINCT SUBSTRING_INDEX(password, '$', 1) FROM accounts_user\""
+SETTINGS = "sudo casemate diffsettings --all"
+ENVIRONMENT = "sudo cat /etc/casemate/application.env"
+KEYS = "sudo mariadb casemate -e 'SHOW CREATE TABLE accounts_user'"
+MIGRATIONS = "sudo casemate makemigrations --check --dry-run"
 # In lower case, as Django 6 words its debugging pages.
 SETTING_NAMES = ("traceback", "installed_apps", "settings_module", "seeing this error because", "urlconf", "debug = true")
 
@@ -162,3 +166,58 @@ def test_a_new_password_is_kept_with_argon2id(host: Host, see: Witness, expected
 @probe("AUTH-001", touches=("settings: hasher",), spoils=("BLD-021",))
 def djangos_default_hasher_comes_back(host: Host) -> None:
     patch_application(host, "settings.py", "Argon2PasswordHasher", "PBKDF2PasswordHasher")
+
+
+@control("APP-018")
+def test_each_setting_of_the_running_application_has_its_written_value(host: Host, see: Witness, expected: Expected) -> None:
+    seen, wanted = host.inside["settings"], expected["settings"]
+    see.exactly("settings", set(seen["values"]), {*wanted["values"], *wanted["looked_at_elsewhere"]}, show=SETTINGS)
+    for name, value in wanted["values"].items():
+        see.exactly(name, seen["values"].get(name, "not set"), value, show=SETTINGS)
+    see.exactly("settings that are others where DEBUG is on", seen["that depend on DEBUG"], ["DEBUG"], show=SETTINGS)
+
+
+@probe("APP-018", touches=("settings: csrf secure",), spoils=("BLD-021",))
+def the_cookie_is_tied_to_debug_as_in_the_policy(host: Host) -> None:
+    patch_application(host, "settings.py", "CSRF_COOKIE_SECURE = True", "CSRF_COOKIE_SECURE = not DEBUG")
+
+
+@control("APP-017")
+def test_no_setting_of_a_host_leads_into_another_mode(host: Host, see: Witness, expected: Expected) -> None:
+    seen, wanted = host.inside["settings"], expected["settings"]
+    see.exactly("what can be set of a host", set(seen["known"]), set(wanted["changes"]), show=ENVIRONMENT)
+    see.at_least("other names that were tried, each with four values", seen["names that were tried"], 200)
+    for value, changed in seen["hoped for"].items():
+        see.exactly(f"what changes where all of them are {value!r}", changed, [])
+    tried = {what.partition("=")[0] for what in seen["set"]}
+    see.exactly("settings that were tried", tried, {*wanted["changes"], "CASEMATE_BUILD"}, show=ENVIRONMENT)
+    refused = {what for what, changed in seen["set"].items() if isinstance(changed, str)}
+    see.exactly("what is refused", refused, set(wanted["refused"]), show=ENVIRONMENT)
+    for what, changed in seen["set"].items():
+        if what not in refused:
+            beyond = sorted({*changed} - {*wanted["changes"].get(what.partition("=")[0], [])})
+            see.exactly(f"what {what} changes beyond what it is for", beyond, [], show=ENVIRONMENT)
+    # A developer's host is of the profile lab.
+    see.exactly("what a developer's host has otherwise than a public one", seen["between lab and baseline"], [], show=SETTINGS)
+
+
+@probe("APP-017", touches=("settings: debug",), spoils=("BLD-021",))
+def a_developer_wants_a_switch_for_the_debugger(host: Host) -> None:
+    switch = 'DEBUG = __import__("os").environ.get("DJANGO_DEBUG") == "True"'
+    patch_application(host, "settings.py", "DEBUG = False", switch)
+
+
+@control("APP-023")
+def test_people_are_a_model_of_our_own_with_random_keys(host: Host, see: Witness, expected: Expected) -> None:
+    seen, wanted = host.inside["shape"], expected["models"]
+    see.exactly("the model of people, its module and key", seen["person"], wanted["person"], show=SETTINGS)
+    see.at_least("columns that name a person", seen["that name people"], 9, show=KEYS)
+    see.exactly("how the database keeps them", seen["columns of people"], ["uuid"], show=KEYS)
+    see.exactly(
+        "what makemigrations would do", seen["migrations"], wanted["migrations"], show="sudo casemate makemigrations --check --dry-run"
+    )
+
+
+@probe("APP-023", touches=("accounts: models",), spoils=("BLD-021",))
+def a_field_of_people_is_changed_without_its_migration(host: Host) -> None:
+    patch_application(host, "accounts/models.py", "name = models.CharField(max_length=120", "name = models.CharField(max_length=200")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from verification.breaking import edit_mariadb
+from verification.breaking import edit_mariadb, patch_application
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
@@ -149,3 +149,19 @@ def test_each_account_has_a_bound_of_connections(host: Host, see: Witness, expec
 @probe("DB-014", touches=("account limits",))
 def the_limit_is_lifted_during_an_import(host: Host) -> None:
     sql(host, alter_application("WITH MAX_USER_CONNECTIONS 0"))
+
+
+@control("DB-008")
+def test_the_application_uses_mariadb_and_no_setting_leads_elsewhere(host: Host, see: Witness, expected: Expected) -> None:
+    seen, engine = host.inside["settings"], expected["settings"]["engine"]
+    show = "sudo casemate diffsettings --all | grep DATABASES"
+    see.exactly("the connection's kind, and whether the server calls itself MariaDB", seen["in use"], ["mysql", True], show=show)
+    see.exactly("engine of the running application", seen["values"]["DATABASES"]["default"]["ENGINE"], engine, show=show)
+    see.exactly("engines to which any setting of a host leads", seen["engines"], [engine], show=show)
+    # Building a release needs no database; a host on which that is set must not go on without one.
+    see.exactly("commands with the settings of a build", seen["set"]["CASEMATE_BUILD=1"], expected["settings"]["of_a_build"], show=show)
+
+
+@probe("DB-008", touches=("configuration: load",), spoils=("APP-017", "BLD-021"))
+def commands_of_a_host_may_have_the_settings_of_a_build(host: Host) -> None:
+    patch_application(host, "configuration.py", 'if os.environ.get("CREDENTIALS_DIRECTORY"):', "if False:")

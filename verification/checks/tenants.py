@@ -9,6 +9,8 @@ from verification.witness import Witness
 
 Expected = dict[str, Any]
 EVENTS = "sudo mariadb casemate_audit -e 'SELECT * FROM event ORDER BY id DESC LIMIT 50'"
+MODELS = "sudo casemate shell --command 'from django.apps import apps; print(*apps.get_models())'"
+BOUND = "sudo casemate shell --command 'from casemate.vault.models import Password; Password.objects.count()'"
 CHANGE = "organizations.member.change_role"
 
 
@@ -143,3 +145,90 @@ def test_an_event_has_the_servers_time(host: Host, see: Witness) -> None:
 @probe("AUD-012", touches=("audit: services",), spoils=("BLD-021",))
 def events_are_dated_in_local_time(host: Host) -> None:
     patch_application(host, "audit/services.py", "at=timezone.now(),", 'at=timezone.now() + __import__("datetime").timedelta(hours=2),')
+
+
+@control("TEN-001")
+def test_every_row_of_a_customer_names_its_organisation(host: Host, see: Witness, expected: Expected) -> None:
+    seen, wanted = host.inside["shape"], expected["models"]
+    lists = {*wanted["of_an_organisation"], *wanted["of_our_packages"], *wanted["of_other_packages"]}
+    see.exactly("models", set(seen["models"]), lists, show=MODELS)
+    never = ["tenancy.Organization", "never without", "NO"]
+    each = dict.fromkeys(wanted["of_an_organisation"], never)
+    show = "sudo mariadb casemate -e 'SHOW CREATE TABLE vault_folder'"
+    see.exactly("to what it refers, and whether model and table let it be empty", seen["with an organisation"], each, show=show)
+
+
+@probe("TEN-001", touches=("tenancy: models",), spoils=("APP-023", "BLD-021"))
+def rows_of_nobody_are_let_in_for_templates_that_all_may_use(host: Host) -> None:
+    field = "organization = models.ForeignKey(Organization, on_delete=models.PROTECT,"
+    patch_application(host, "tenancy/models.py", field, f"{field} null=True,")
+
+
+@control("TEN-002")
+def test_each_model_of_ours_has_the_tenants_base_or_a_reason(host: Host, see: Witness, expected: Expected) -> None:
+    seen, wanted = host.inside["shape"], expected["models"]
+    see.exactly("models with the tenants' base", set(seen["by the tenants' base"]), set(wanted["by_the_base"]), show=MODELS)
+    others = set(seen["of packages of ours"]) - set(seen["by the tenants' base"])
+    see.exactly("other models of our packages", others, set(wanted["of_our_packages"]), show=MODELS)
+    see.exactly("of which have no reason", [name for name in sorted(others) if not wanted["of_our_packages"].get(name)], [])
+
+
+@probe("TEN-002", touches=("vault: models",), spoils=("APP-023", "BLD-021", "TEN-001"))
+def a_table_for_drafts_is_added_in_a_hurry(host: Host) -> None:
+    draft = "class Draft(models.Model):\n    text = models.TextField()\n\n\n"
+    patch_application(host, "vault/models.py", "class PasswordRevision(", f"{draft}class PasswordRevision(")
+
+
+def refused_unbound(see: Witness, seen: Expected) -> None:
+    """Every way to a row that Django makes, tried while no organisation was bound; nothing of it reached the database."""
+    see.at_least("ways to rows of tenants that were tried", len(seen["unbound"]), 150)
+    open_ways = {way: came for way, came in seen["unbound"].items() if came != "NoTenantBound"}
+    see.exactly("ways that are open with no organisation bound", open_ways, {}, show=BOUND)
+
+
+@control("TEN-003")
+def test_a_query_without_an_organisation_raises_and_one_within_sees_its_rows(host: Host, see: Witness) -> None:
+    seen = host.inside["shape"]
+    refused_unbound(see, seen)
+    see.exactly("ways that were tried within one", set(seen["bound"]), set(seen["unbound"]))
+    foreign = {way: came for way, came in seen["bound"].items() if came != "asks for the bound organisation's"}
+    see.exactly("ways by which more than its own rows are asked for", foreign, {}, show=BOUND)
+
+
+@probe("TEN-003", touches=("tenancy: manager",), spoils=("BLD-021", "X-14"))
+def commands_see_all_rows_where_they_bind_nothing(host: Host) -> None:
+    of_the_bound = "return TenantQuerySet(self.model, using=self._db).filter(organization_id=bound_organization_id())"
+    of_all = (
+        "from casemate.tenancy.binding import _bound\n\n"
+        "        rows = TenantQuerySet(self.model, using=self._db)\n"
+        "        return rows.filter(organization_id=_bound.get()) if _bound.get() else rows"
+    )
+    patch_application(host, "tenancy/models.py", of_the_bound, of_all)
+
+
+@control("X-14")
+def test_without_an_organisation_nothing_is_found_by_any_model_or_address(host: Host, see: Witness, expected: Expected) -> None:
+    seen = host.inside["shape"]
+    refused_unbound(see, seen)
+    walked = {way.partition(".")[0].partition(":")[0] for way in seen["unbound"]}
+    see.exactly("models that were walked", walked, {name.partition(".")[2] for name in expected["models"]["by_the_base"]}, show=MODELS)
+    below = {path for path in host.inside["application"]["routes"] if path.startswith("/o/")}
+    reached = {address.partition(" ")[2] for address in seen["round the gate"]}
+    see.exactly("addresses of an organisation that were walked", reached, below, show="casemate/organizations/access.py")
+    answered = {address: came for address, came in seen["round the gate"].items() if came != "cannot be called"}
+    see.exactly("addresses that can be called while nothing is bound", answered, {}, show="casemate/organizations/access.py")
+
+
+@control("X-14")
+def test_the_database_holds_what_the_code_would_miss(host: Host, see: Witness, expected: Expected) -> None:
+    found, wanted = host.inside["tenant_tables"], expected["tenancy"]
+    show = "sudo mariadb casemate -e 'SHOW CREATE TABLE vault_password'"
+    see.exactly("references that stay in one organisation", set(found["references"]), set(wanted["references"]), show=show)
+    see.exactly("references that could lead out of it", found["loose"], [], show=show)
+
+
+@probe("X-14", touches=("tenancy: manager's count",), spoils=("BLD-021", "TEN-003"))
+def a_report_counts_the_rows_of_all_organisations(host: Host) -> None:
+    counted = "def count(self) -> int:\n        return models.QuerySet(self.model).count()\n\n    "
+    found = "def get_queryset(self) -> TenantQuerySet[M]:"
+    patch_application(host, "tenancy/models.py", found, f"{counted}{found}")

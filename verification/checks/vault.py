@@ -159,3 +159,27 @@ def the_log_may_be_late(host: Host) -> None:
     return password, revision
 """
     patch_application(host, "vault/reveals.py", f"    record{told}", late)
+
+
+@control("VAULT-002")
+def test_what_is_sealed_opens_by_the_key_of_its_use_and_by_no_other(host: Host, see: Witness, expected: Expected) -> None:
+    seen, wanted = host.inside["keys_of_use"], expected["keys"]
+    # The derivation that the values are compared with is the verifier's own; the published vectors say whether it is right.
+    see.exactly("what it makes of the vectors of RFC 5869", seen["vectors"], wanted["vectors"])
+    whose = ("its own", "another")
+    ways = {
+        f"{one}, by {who} organisation's key of {other}": one == other and who == "its own"
+        for one in wanted["purposes"]
+        for other in wanted["purposes"]
+        for who in whose
+    }
+    show = "sudo casemate shell --command 'from casemate.keyring import purposes; print(purposes.PURPOSES)'"
+    see.exactly("what opens a value of the use", seen["opened"], ways, show=show)
+    see.at_least("keys of use, of all organisations", seen["made"], 2 * len(wanted["purposes"]))
+    see.exactly("of which are the same", seen["made twice"], 0)
+
+
+@probe("VAULT-002", touches=("keyring: cipher",), spoils=("BLD-021",))
+def one_key_serves_all_uses(host: Host) -> None:
+    """A field was renamed once, and its values did not open any more."""
+    patch_application(host, "keyring/cipher.py", "info=purpose.encode()", 'info=b"casemate"')

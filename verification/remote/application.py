@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from verification.remote.sections import Parameters, section
+from verification.remote.shape import SHAPE
 
 COMMAND = ("/usr/local/sbin/casemate", "shell", "--no-imports", "--verbosity=0", "--command")
 # All that is asked of it, in one process: Django takes a second of the host's time to begin. Ids in the paths are nobody's.
@@ -58,15 +59,19 @@ def logged():
     for look, value in GIVEN["looks"].items():
         log.warning("look %s: it was %s of carol", look, value)
 
+# SHAPE
 ASKED = {
     "application": lambda: {"routes": sorted(routes(get_resolver())), "backends": settings.AUTHENTICATION_BACKENDS},
     "deploy_check": lambda: ran("check", deploy=True, fail_level="WARNING"),
     "audit_verify": lambda: ran("audit_verify"),
     "what_is_logged": logged,
+    "shape": quietly(lambda: shape()),
+    "settings": quietly(lambda: settings_asked()),
+    "keys_of_use": quietly(lambda: keys()),
 }
 print("\\n" + json.dumps({name: ASKED[name]() for name in WANTED}))
 """
-PARTS = ("application", "deploy_check", "audit_verify", "what_is_logged")
+PARTS = ("application", "deploy_check", "audit_verify", "what_is_logged", "shape", "settings", "keys_of_use")
 _asking, _told = threading.Lock(), dict[str, Any]()
 
 
@@ -96,13 +101,39 @@ def what_is_logged(parameters: Parameters) -> list[dict[str, Any]]:
     return lines
 
 
+@section
+def shape(parameters: Parameters) -> dict[str, Any]:
+    """Its models, what each way to a tenant's row comes to with and without an organisation, and its model of people."""
+    return _of_casemate("shape", parameters)
+
+
+@section
+def settings(parameters: Parameters) -> dict[str, Any]:
+    """Its settings but for the secret ones, what they are in other environments, and which database it speaks to."""
+    return _of_casemate("settings", parameters)
+
+
+@section
+def keys_of_use(parameters: Parameters) -> dict[str, Any]:
+    """Whether what it seals opens by keys that were derived without it."""
+    return _of_casemate("keys_of_use", parameters)
+
+
+def _of_casemate(part: str, parameters: Parameters) -> dict[str, Any]:
+    said: dict[str, Any] = _told_by_itself(part, parameters)
+    if "error" in said:
+        raise RuntimeError(said["error"])
+    return said
+
+
 def _told_by_itself(part: str, parameters: Parameters) -> Any:
     """What is wanted of it, asked at once; whoever comes first asks."""
     with _asking:
         if not _told:
             wanted = [name for name in PARTS if name in (parameters.get("sections") or PARTS)]
             given = {key: parameters.get(f"logged_{key}") for key in ("secret", "names", "harmless", "looks")}
-            script = f"GIVEN, WANTED = {given!r}, {wanted!r}\n{ASK}"
+            given |= {key: parameters.get(f"tried_{key}") for key in ("words", "settings", "vectors")}
+            script = f"GIVEN, WANTED = {given!r}, {wanted!r}\n{ASK.replace('# SHAPE', SHAPE)}"
             ran = subprocess.run([*COMMAND, script], capture_output=True, text=True, check=False, timeout=60)
             if ran.returncode:
                 raise RuntimeError(f"casemate shell ended with {ran.returncode}: {ran.stderr.strip()[-400:]}")
