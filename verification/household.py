@@ -14,10 +14,10 @@ from verification.host import Host, NotObserved, facts_of, script_of
 
 NAMES = ("alice", "mallory", "carol", "nobody")  # nobody is not enrolled
 HERE, ELSEWHERE = "127.0.0.8", "127.0.0.9"  # from where they come
-# What is done beyond moving in, where a check asks for it: passwords stored and opened, each page looked at, sessions made older, codes
-# given that are too old or too new, wrong passwords guessed, and locks tried and lifted.
-PARTS = frozenset({"vault", "pages", "ages", "window", "guessing", "locks"})
-MODULES = ("sections", "pages", "wire", "visitor", "vaults", "people")
+# What is done beyond moving in, where a check asks for it: passwords stored and opened, each address tried in each role, each page looked
+# at, sessions made older, codes given that are too old or too new, wrong passwords guessed, and locks tried and lifted.
+PARTS = frozenset({"vault", "each role", "pages", "ages", "window", "guessing", "locks"})
+MODULES = ("sections", "pages", "wire", "visitor", "vaults", "each_role", "people")
 SOCKET = "/run/casemate/gunicorn.sock"
 
 

@@ -203,3 +203,20 @@ def test_signing_in_makes_a_new_session(host: Host, see: Witness) -> None:
 @probe("APP-013", touches=("gate: finish",), spoils=("BLD-021",))
 def the_key_stays_the_same(host: Host) -> None:
     patch_application(host, "accounts/gate.py", "    request.session.cycle_key()\n", "")
+
+
+@control("AUTH-024", active=True)
+def test_each_role_opens_at_each_address_what_the_table_says(host: Host, see: Witness, expected: Expected) -> None:
+    seen, table = host.household("each role").seen["each role"], expected["people"]["rights"]
+    known = expected["people"]["order_of_rights"]
+    see.exactly("roles that can be chosen", set(seen), set(known), show="casemate/tenancy/permissions.py")
+    for number, role in enumerate(known):
+        wanted = {address: answers[number] for address, answers in table.items()}
+        see.exactly(f"where each address leads as {role}", seen.get(role, {}), wanted, show="casemate/tenancy/permissions.py")
+
+
+@probe("AUTH-024", touches=("permissions",), spoils=("BLD-021", "X-18"))
+def viewers_are_let_see_a_password_while_somebody_is_on_holiday(host: Host) -> None:
+    patch_application(
+        host, "tenancy/permissions.py", "_MEMBER | {Permission.VAULT_VIEW}", "_MEMBER | {Permission.VAULT_VIEW, Permission.VAULT_REVEAL}"
+    )

@@ -3,14 +3,17 @@
 from typing import Any
 
 from verification.breaking import patch_application
+from verification.checks.vault import walk
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
+from verification.words import NotTestable
 
 Expected = dict[str, Any]
 EVENTS = "sudo mariadb casemate_audit -e 'SELECT * FROM event ORDER BY id DESC LIMIT 50'"
 MODELS = "sudo casemate shell --command 'from django.apps import apps; print(*apps.get_models())'"
 BOUND = "sudo casemate shell --command 'from casemate.vault.models import Password; Password.objects.count()'"
+REFERENCES = "sudo mariadb casemate -e 'SHOW CREATE TABLE vault_password'"
 CHANGE = "organizations.member.change_role"
 
 
@@ -232,3 +235,18 @@ def a_report_counts_the_rows_of_all_organisations(host: Host) -> None:
     counted = "def count(self) -> int:\n        return models.QuerySet(self.model).count()\n\n    "
     found = "def get_queryset(self) -> TenantQuerySet[M]:"
     patch_application(host, "tenancy/models.py", found, f"{counted}{found}")
+
+
+@control("TEN-013", active=True)
+def test_the_database_refuses_the_runtime_account_a_row_that_refers_elsewhere(host: Host, see: Witness, expected: Expected) -> None:
+    if "app" not in host.tiers:
+        raise NotTestable("the application, whose account it is tried by, runs on another host")
+    seen, ways = walk(host)["references"], expected["tenancy"]["ways"]
+    see.exactly("references to rows of its own organisation", seen["to its own"], dict.fromkeys(ways, "taken"), show=REFERENCES)
+    # 1452: there is no such row, for the composite key.
+    see.exactly("references to rows of another", seen["to the other's"], dict.fromkeys(ways, "refused 1452"), show=REFERENCES)
+
+
+@probe("TEN-013", touches=("configuration: database",), spoils=("APP-018", "BLD-021"))
+def foreign_keys_are_not_looked_at_since_an_import(host: Host) -> None:
+    patch_application(host, "configuration.py", "NO_ENGINE_SUBSTITUTION'", "NO_ENGINE_SUBSTITUTION', foreign_key_checks=0")

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from verification.remote.each_role import in_each_role
 from verification.remote.pages import looked_at
 from verification.remote.sections import Parameters, on_request
 from verification.remote.vaults import vault_walk
@@ -44,6 +45,8 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
     alice.post(f"/o/{own}/vault/new/", name="Router", folder=ids["vault/folders"], password="nobody-uses-it")  # noqa: S106
     ids["vault"] = first_id(alice.get(f"/o/{own}/vault/"), f"/o/{own}/vault/")
     seen["made"] = sorted(kind for kind, made in ids.items() if made != NOWHERE)
+    if "each role" in parameters["parts"]:
+        seen["each role"] = in_each_role(alice, carol, own, ids)
     if "pages" in parameters["parts"]:
         seen["pages"] = pages_twice(alice, parameters["routes"], own, ids)
     # Every address with an id: in the other's place, as one that never was; in one's own, with the other's id and with nobody's.

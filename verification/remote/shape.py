@@ -9,6 +9,7 @@ from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from unittest import mock
+from django import forms
 from django.apps import apps
 from django.db import connection, models as fields
 
@@ -126,6 +127,20 @@ def naming(person):
     return found
 
 
+def below(kind):
+    for each in kind.__subclasses__():
+        yield each
+        yield from below(each)
+
+
+def sets_a_password(form):
+    "Of ours: Django has forms for its own administration, to which no address leads."
+    fields_of_it = getattr(form, "base_fields", {}).values()
+    return form.__module__.startswith("casemate.") and any(
+        field.widget.attrs.get("autocomplete") == "new-password" for field in fields_of_it
+    )
+
+
 def shape():
     from django.contrib.auth import get_user_model
     from casemate.tenancy.binding import bind
@@ -148,6 +163,7 @@ def shape():
         "person": f"{person._meta.label} of {person.__module__}, by {type(person._meta.pk).__name__} {person().pk.version}",
         "columns of people": sorted({columns[model._meta.db_table, field.column][0] for model, field in naming(person)}),
         "that name people": len(naming(person)),
+        "forms for a new password": sorted({f"{form.__module__}.{form.__name__}" for form in below(forms.Form) if sets_a_password(form)}),
         "migrations": ran("makemigrations", check=True, dry_run=True),
     }
 

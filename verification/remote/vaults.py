@@ -15,9 +15,62 @@ from typing import Any
 from verification.remote.sections import output
 from verification.remote.visitor import NOWHERE, Visitor, led, plain_of
 
+SHELL = ("/usr/local/sbin/casemate", "shell", "--no-imports", "--verbosity=0", "--command")
 PARTS = ("password", "user_name", "url", "notes")
 HELD = 3.0  # seconds that the organisation's log is held while somebody asks for a secret
 REASON = "verification"
+# References within one organisation and out of it, as the application's own account makes them. Whatever is taken is taken back.
+REFERENCES = """
+import json, uuid
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from casemate.tenancy.binding import bind
+from casemate.tenancy.models import Organization
+from casemate.vault.models import Folder, Password, PasswordRevision
+
+class Taken(Exception):
+    pass
+
+def tried(act):
+    try:
+        with transaction.atomic():
+            act()
+            raise Taken
+    except Taken:
+        return "taken"
+    except IntegrityError as error:
+        return f"refused {error.args[0]}"
+
+def said(statement, *values):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+def ways(folder, password):
+    new = {"name": "tried", "contents": "tried"}
+    history = {"number": 99, "written_at": timezone.now(), "written_by": by, "replaced_by": by}
+    columns = "id, organization_id, parent_id, name, reason_required, created_at"
+    row = f"INSERT INTO vault_folder ({columns}) VALUES (%s, %s, %s, 'tried', 1, NOW())"
+    return {
+        "update() of where a password lies": lambda: Password.objects.filter(pk=PASSWORD).update(folder_id=folder),
+        "update() of where a folder lies": lambda: Folder.objects.filter(pk=FOLDER).update(parent_id=folder),
+        "bulk_create() of a folder": lambda: Folder.objects.bulk_create([Folder(parent_id=folder, name="tried")]),
+        "bulk_create() of a password": lambda: Password.objects.bulk_create([Password(folder_id=folder, changed_by=by, **new)]),
+        "bulk_create() of a former version": lambda: PasswordRevision.objects.bulk_create(
+            [PasswordRevision(password_id=password, **new, **history)]
+        ),
+        "SQL that moves a password": lambda: said("UPDATE vault_password SET folder_id = %s WHERE id = %s", folder, PASSWORD),
+        "SQL that makes a folder": lambda: said(row, str(uuid.uuid4()), str(own.pk), folder),
+    }
+
+own = Organization.objects.get(slug=SLUG)
+with bind(own):
+    by = Password.objects.get(pk=PASSWORD).changed_by
+    found = {
+        "to its own": {way: tried(act) for way, act in ways(FOLDER, PASSWORD).items()},
+        "to the other's": {way: tried(act) for way, act in ways(FOREIGN, THEIRS).items()},
+    }
+print(json.dumps(found))
+"""
 
 
 def vault_walk(alice: Visitor, mallory: Visitor, carol: Visitor, slugs: list[str]) -> dict[str, Any]:
@@ -56,6 +109,7 @@ def _walk(alice: Visitor, mallory: Visitor, carol: Visitor, slugs: list[str]) ->
     )
     seen["keys"] = int(sql(keys, own=slugs[0], other=slugs[1]))
     seen["referring to the other's folder"] = refused_reference(path, foreign)
+    seen["references"] = references(slugs[0], folder, foreign, path, theirs)
     seen["moved about"] = moved_about(alice, path, second, theirs)
     return seen
 
@@ -173,6 +227,13 @@ def refused_reference(path: str, folder: str) -> str:
     said = sql("UPDATE vault_password SET folder_id = '{folder}' WHERE id = '{key}'", ok=(0, 1), folder=folder, key=key_of(path))
     number = re.search(r"ERROR (\d+)", said)
     return f"refused {number[1]}" if number else "done"
+
+
+def references(slug: str, folder: str, foreign: str, path: str, theirs: str) -> dict[str, dict[str, str]]:
+    """What the database says to rows of the first organisation that refer to its own rows, and to the other's."""
+    given = f"SLUG, FOLDER, FOREIGN, PASSWORD, THEIRS = {(slug, folder, foreign, key_of(path), key_of(theirs))!r}\n"
+    told: dict[str, dict[str, str]] = json.loads(output(*SHELL, given + REFERENCES).strip().splitlines()[-1])
+    return told
 
 
 def moved_about(who: Visitor, path: str, second: str, theirs: str) -> dict[str, Any]:

@@ -49,6 +49,7 @@ GOOD: dict[str, Any] = {
         "person": MODELS["person"],
         "columns of people": ["uuid"],
         "that name people": 9,
+        "forms for a new password": EXPECTED["passwords"]["forms"],
         "migrations": MODELS["migrations"],
     },
     "keys_of_use": {
