@@ -193,8 +193,10 @@ class Host:
         self.let_in()
 
     def _fail2ban(self, verb: str, addresses: list[str]) -> None:
-        commands = "; ".join(f"fail2ban-client set casemate {verb} {address} || true" for address in addresses)
-        self.sudo(f"if fail2ban-client status casemate >/dev/null 2>&1; then {commands}; fi")
+        commands = "; ".join(
+            f"fail2ban-client set {jail} {verb} {address} || true" for jail in ("casemate", "sshd") for address in addresses
+        )
+        self.sudo(f"if fail2ban-client ping >/dev/null 2>&1; then {commands}; fi")
 
     @property
     def disposable(self) -> bool:
