@@ -19,7 +19,7 @@ CORE = (
 
 
 # Probes of one batch: what a campaign has proved is written after each, and one that is stopped loses no more than this.
-MOST = 30
+MOST = 50
 
 
 @dataclass

@@ -49,14 +49,18 @@ class NotObserved(Exception):
 
 @dataclass
 class Facts:
-    """What one script on one host read in one round trip."""
+    """What one script on one host read in one round trip; where it read a part, the rest of it follows as it is asked for."""
 
     sections: Mapping[str, Any]
     seconds: float = 0.0
     asked: set[str] = field(default_factory=set)
+    read_more: "Callable[[str], Facts] | None" = None
 
     def __getitem__(self, name: str) -> Any:
         self.asked.add(name)
+        if name not in self.sections and self.read_more:
+            more = self.read_more(name)
+            self.sections, self.seconds = {**self.sections, **more.sections}, self.seconds + more.seconds
         if name not in self.sections:
             raise NotObserved(f"nothing was read of {name!r}")
         section = self.sections[name]

@@ -40,15 +40,8 @@ def move_in(host: Host, parts: Collection[str] = PARTS) -> Household:
     people["mallory"] |= {"window": "yes"} if "window" in parts else {}
     wanted = {*parts, *({"guessing"} if "locks" in parts else ())}
     try:
-        for command, name in (
-            (f"create_organization 'Verify own {tag}' --slug {slugs[0]} --owner", "alice"),
-            (f"create_organization 'Verify else {tag}' --slug {slugs[1]} --owner", "mallory"),
-            (f"add_member {slugs[0]} --role viewer", "carol"),
-        ):
-            link = re.search(r"https://[^/\s]+(/enrol/[^/\s]+/)", host.sudo(f"casemate {command} {people[name]['email']}").stdout)
-            if link is None:
-                raise NotObserved(f"`casemate {command.split()[0]}` printed no link")
-            people[name]["path"] = link[1]
+        for name, path in invited(host, tag, slugs, people).items():
+            people[name]["path"] = path
         routes = [path.replace("ORGANIZATION", slugs[0]) for path in host.inside["application"]["routes"]]
         parameters = {"people": people, "slugs": slugs, "routes": routes, "site": host.site, "socket": SOCKET, "parts": sorted(wanted)}
         seen = visit(host, "two_organizations", parameters)
@@ -66,6 +59,26 @@ def move_in(host: Host, parts: Collection[str] = PARTS) -> Household:
             # It keeps its counts in memory: what is tried from one address in an hour would be too much for those who come next.
             host.sudo("systemctl restart casemate-limiter.service")
     return Household(seen, locks, sessions, events, told(host, tag, streams) == events)
+
+
+def invited(host: Host, tag: str, slugs: list[str], people: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Whom the application's own commands invited, each with the path of the link; in one process, since each would start Django anew."""
+    commands = {
+        "alice": ["create_organization", f"Verify own {tag}", "--slug", slugs[0], "--owner"],
+        "mallory": ["create_organization", f"Verify else {tag}", "--slug", slugs[1], "--owner"],
+        "carol": ["add_member", slugs[0], "--role", "viewer"],
+    }
+    calls = [f"call_command({', '.join(map(repr, [*words, people[name]['email']]))})" for name, words in commands.items()]
+    told = host.sudo(in_the_application("\n".join(["from django.core.management import call_command", *calls]))).stdout
+    links = re.findall(r"https://[^/\s]+(/enrol/[^/\s]+/)", told)
+    if len(links) != len(commands):
+        raise NotObserved(f"create_organization and add_member printed {len(links)} links for {len(commands)} people")
+    return dict(zip(commands, links, strict=True))
+
+
+def in_the_application(script: str) -> str:
+    """The command that runs a script as the application's own commands run."""
+    return f"casemate shell --no-imports --verbosity=0 --command \"$(cat <<'CASEMATE'\n{script}\nCASEMATE\n)\""
 
 
 def locked_doors(host: Host, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from verification import making, marks, register
 from verification.batches import Batch, batches
-from verification.host import DISPOSABLE, Host, NotObserved
+from verification.host import DISPOSABLE, PART_OF_HOUSEHOLD, Host, NotObserved
+from verification.household import PARTS
 from verification.inventory import Inventory
 from verification.ledger import digest
 from verification.marks import Probe
@@ -89,9 +90,9 @@ class Campaign:
         """
         with ended_like_ctrl_c():
             self.broken = frozenset[str]().union(*(batch.ids for batch in waiting))
-            seen = verify(self.session, active=self.broken, controls=self.controls)
+            # What active checks find is noted as the turn of each probe comes.
+            seen = verify(self.session, controls=self.controls)
             self.found = {result.control: result for result in seen.results if result.host == self.host.name}
-            self.sections = seen.sections
             try:
                 number, again = 0, list[Probe]()
                 while waiting or again:
@@ -107,9 +108,14 @@ class Campaign:
                 self.leave_as_found()
 
     def look(self, only: Collection[str]) -> Run:
-        """Looks at these controls, with the active checks, since this host may be broken; reads just what they need."""
-        needed = set().union(*(self.sections.get(i, set()) for i in only)) if self.sections else None
-        return verify(self.session, active=True, only=frozenset(only), sections=needed, controls=self.controls)
+        """Looks at these controls, with the active checks, since this host may be broken; reads just what they need.
+
+        What that is, the last look at each told; of one that was never looked at, the checks themselves ask for it.
+        """
+        needed = set().union(*(self.sections.get(i) or _of_household(i) for i in only))
+        run = verify(self.session, active=True, only=frozenset(only), sections=needed, controls=self.controls)
+        self.sections |= run.sections
+        return run
 
     def converge(self, tags: list[str]) -> tuple[list[str], str]:
         started = time.monotonic()
@@ -155,13 +161,11 @@ class Trial:
         clock = time.monotonic()
         controls, host = self.campaign.controls, self.campaign.host.name
         outcomes = [Outcome(probe, host, made_of=making.digest(controls[probe.control])) for probe in self.batch.probes]
-        self._note(self.campaign.look(self.batch.ids), outcomes, "before", "not green before")
-        if ready := [outcome for outcome in outcomes if not outcome.fault]:
-            self.campaign.dirty = True
-            self._break_each(ready)
+        self._break_each(outcomes)
+        if ready := [outcome for outcome in outcomes if outcome.broken]:
             tags = sorted({tag for outcome in ready for tag in self.campaign.controls[outcome.probe.control].tags})
             self._converge(tags, ready)
-            self._note(self.campaign.look(self.batch.ids), ready, "mended", "not green after a converge")
+            self._note_mended(self.campaign.look([outcome.probe.control for outcome in ready]), ready)
             for changed in self._converge(tags, ready):
                 role = changed.partition(" : ")[0]
                 blamed = [outcome for outcome in ready if role in self.campaign.controls[outcome.probe.control].tags]
@@ -176,17 +180,22 @@ class Trial:
             self.campaign.say(f"  {outcome.probe.control}  {outcome.probe.sentence}: {verdict}")
         return outcomes
 
-    def _break_each(self, ready: list[Outcome]) -> None:
+    def _break_each(self, outcomes: list[Outcome]) -> None:
         """Each look tells two things: that this control is red now, and that the next one is still green."""
-        for outcome, following in zip(ready, [*ready[1:], None], strict=True):
-            if outcome.postponed:
-                self._look_ahead(following, self.campaign.look([following.probe.control]) if following else None, outcome)
+        broken: Outcome | None = None  # the last one that was
+        run = self.campaign.look([outcomes[0].probe.control])
+        for outcome, following in zip(outcomes, [*outcomes[1:], None], strict=True):
+            self._note_before(outcome, _result(run, outcome), broken)
+            ahead = [following.probe.control] if following else []
+            if outcome.before != State.PASS:
+                run = self.campaign.look(ahead) if ahead else run
                 continue
+            broken, self.campaign.dirty = outcome, True
             try:
                 outcome.probe.function(self.campaign.host)
             except CannotRun as error:
                 outcome.fault = f"the probe could not break it: {error}"
-            run = self.campaign.look([outcome.probe.control, *([following.probe.control] if following else [])])
+            run = self.campaign.look([outcome.probe.control, *ahead])
             result = _result(run, outcome)
             outcome.broken = result.state.value
             if result.state is State.FAIL:
@@ -196,19 +205,24 @@ class Trial:
             else:
                 outcome.fault = outcome.fault or f"not red after it was broken: {result.state.value} {result.reason}".strip()
             self.campaign.say(f"  {outcome.probe.control}  {outcome.broken}: {outcome.turned_red_by or outcome.fault}"[:200])
-            self._look_ahead(following, run, outcome)
 
-    def _look_ahead(self, following: Outcome | None, run: Run | None, broken: Outcome) -> None:
-        if following and run and _result(run, following).state is not State.PASS:
-            following.postponed = f"red before its own turn, after {broken.probe.control} ({_result(run, following).reason[:120]})"
+    def _note_before(self, outcome: Outcome, result: Result, broken: Outcome | None) -> None:
+        """A control that was red before anything was broken is a fault; one that another probe turned red comes again."""
+        outcome.before = result.state.value
+        found = self.campaign.found.get(outcome.probe.control)
+        if result.state is State.PASS:
+            self.campaign.found[outcome.probe.control] = result
+        elif broken is None or (found and found.state is State.FAIL):
+            outcome.fault = f"not green before: {result.state.value} {result.reason}".strip()
+        else:
+            outcome.postponed = f"red before its own turn, after {broken.probe.control} ({result.reason[:120]})"
 
-    def _note(self, run: Run, outcomes: list[Outcome], attribute: str, fault: str) -> None:
-        """Notes each state; what is not green is a fault."""
+    def _note_mended(self, run: Run, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             result = _result(run, outcome)
-            setattr(outcome, attribute, result.state.value)
+            outcome.mended = result.state.value
             if result.state is not State.PASS:
-                outcome.fault = outcome.fault or f"{fault}: {result.state.value} {result.reason}".strip()
+                outcome.fault = outcome.fault or f"not green after a converge: {result.state.value} {result.reason}".strip()
 
     def _converge(self, tags: list[str], outcomes: list[Outcome]) -> list[str]:
         changed, words = self.campaign.converge(tags)
@@ -244,6 +258,12 @@ def red_by(result: Result) -> tuple[str, bool]:
     failed = [observation for observation in result.observations if observation.state is State.FAIL]
     real = [observation for observation in failed if observation.observed is not None]
     return ((real or failed)[0].reason, bool(real)) if failed else ("", False)
+
+
+def _of_household(identifier: str) -> set[str]:
+    """The parts of a household that a control's checks name. One household with all of them does for a whole look."""
+    named = {word for check in marks.MARKED.checks[identifier] for word in check.function.__code__.co_consts if isinstance(word, str)}
+    return {f"{PART_OF_HOUSEHOLD}{part}" for part in PARTS & named}
 
 
 def _result(run: Run, outcome: Outcome) -> Result:

@@ -66,16 +66,25 @@ class Session:
                 host.forget()
                 if "open_ports" in host.outside.sections:
                     self._look_again(host)
+                if sections is not None:
+                    host.inside.read_more = partial(self._more_inside, host)
+                    host.outside.read_more = partial(self._more_outside, host)
 
     def _look(self, host: Host, parameters: Mapping[str, Any]) -> Facts:
         return self.observer.look({**self._outside_parameters(host), **parameters})
 
+    def _more_inside(self, host: Host, section: str) -> Facts:
+        return read_inside(host, {**self.expected["read_inside"], "sections": [section]})
+
+    def _more_outside(self, host: Host, section: str) -> Facts:
+        return self._look(host, {"sections": [section], "listening_ports": _unusual_ports(host)})
+
     def _look_again(self, host: Host) -> None:
         """Ports that the host listens on and that are not among the usual ones are tried from outside too."""
-        unusual = {listener["port"] for listener in host.inside.get("listeners", []) if listener["port"] > 1024}
-        if not unusual - {3306}:
+        unusual = _unusual_ports(host)
+        if not {*unusual} - {3306}:
             return
-        again = self._look(host, {"sections": ["open_ports"], "listening_ports": sorted(unusual)})
+        again = self._look(host, {"sections": ["open_ports"], "listening_ports": unusual})
         host.outside = Facts({**host.outside.sections, **again.sections}, host.outside.seconds + again.seconds)
 
     def _outside_parameters(self, host: Host) -> dict[str, Any]:
@@ -102,6 +111,10 @@ class Session:
         except CannotRun as error:
             self.problems = sorted({*self.problems, str(error)})
             return None
+
+
+def _unusual_ports(host: Host) -> list[int]:
+    return sorted({listener["port"] for listener in host.inside.get("listeners", []) if listener["port"] > 1024})
 
 
 def _parts(sections: Collection[str] | None) -> frozenset[str]:

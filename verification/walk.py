@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from verification import chromium
 from verification.host import Host
-from verification.household import move_out
+from verification.household import in_the_application, move_out
 from verification.remote.visitor import NOWHERE
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
     slug, emails = f"verify-{tag}-walk", {name: f"{name}-{tag}@casemate.invalid" for name in PEOPLE}
     try:
         script = f"SLUG, EMAILS, MEMBERS = {slug!r}, {emails!r}, {MEMBERS!r}\n{MOVE_IN}"
-        told = host.sudo(f"casemate shell --no-imports --verbosity=0 --command \"$(cat <<'CASEMATE'\n{script}\nCASEMATE\n)\"").stdout
+        told = host.sudo(in_the_application(script)).stdout
         made = json.loads(told.strip().splitlines()[-1])
         ways = {route: addressed(route, slug, made["ids"]) for route in host.inside["application"]["routes"]}
         # Two browsers side by side: while one renders, the host answers the other.

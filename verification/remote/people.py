@@ -27,11 +27,10 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
     seen: dict[str, Any] = {
         "anonymous": {path: led(Visitor(parameters).get(path)) for path in parameters["routes"]},
     }
-    # mallory waits for codes to grow old, and is of another organisation: beside her the others enrol, one after the other.
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        beside = pool.submit(mallory.enrol)
-        enrolled = {"alice": alice.enrol(), "carol": carol.enrol()}
-        seen["enrolments"] = {**enrolled, "mallory": beside.result()}
+    # Side by side: each waits after a wrong code, and mallory for codes to grow old.
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        enrolling = {name: pool.submit(who.enrol) for name, who in (("alice", alice), ("carol", carol), ("mallory", mallory))}
+        seen["enrolments"] = {name: enrolment.result() for name, enrolment in enrolling.items()}
     if "vault" in parameters["parts"]:
         seen["vault"] = vault_walk(alice, mallory, carol, parameters["slugs"])
     members = dict(people_of(alice.get(f"/o/{own}/members/")["body"], own))

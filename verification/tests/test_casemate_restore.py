@@ -1,5 +1,6 @@
 """What a host does of its restore: whose lines of the audit log go where, and which keys open which files."""
 
+import errno
 import io
 import json
 from collections.abc import Callable
@@ -93,6 +94,21 @@ def test_where_a_row_is_missing_the_old_database_is_back_with_its_own_keys(
         restore.swap(MANIFEST, THEIRS)
     assert (restore.DATABASE / "ibdata1").read_text() == "mysql"
     assert restore.SEALED.read_text() == OURS
+    assert [path.name for path in restore.DATABASE.iterdir()] == ["ibdata1"]
+
+
+def test_a_disk_that_is_full_by_then_stops_nothing(
+    restore: Any, received: Callable[[int], list[tuple[str, ...]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_source: Path, target: Path) -> None:
+        target.write_text("the first half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    ran = received(2)
+    monkeypatch.setattr(restore.shutil, "copy2", full)
+    with pytest.raises(restore.Refused, match=r"No space left on device.*Nothing was changed"):
+        restore.swap(MANIFEST, THEIRS)
+    assert ran == []
     assert [path.name for path in restore.DATABASE.iterdir()] == ["ibdata1"]
 
 

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from verification import probing
+from verification import marks, probing
 from verification.batches import Batch, batches
 from verification.host import Host
 from verification.inventory import Address, Inventory
@@ -135,6 +135,35 @@ def test_controls_that_another_probe_broke_before_their_turn_come_again_together
     assert [(o.probe.control, o.proved) for o in played.outcomes] == [("TST-001", True), ("TST-002", True), ("TST-003", True)]
     assert sum("comes again: red before its own turn, after " in line for line in said) == 2
     assert [line for line in said if line.startswith("batch")][-1] == "batch 2 of 2: TST-002, TST-003"
+
+
+def test_a_control_that_was_red_from_the_start_is_a_fault_and_does_not_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = (a_probe("TST-001", "nginx"), a_probe("TST-002", "sshd"))
+    both: dict[str, Observation] = dict.fromkeys(("TST-001", "TST-002"), SEEN)
+    played, _said = campaign(monkeypatch, [{"TST-002": SEEN}, {}, both, {}, {"TST-002": SEEN}], [1, 0], "", *two)
+    played.run(batches(two))
+    assert [(o.probe.control, o.proved, o.fault.partition(":")[0]) for o in played.outcomes] == [
+        ("TST-001", True, ""),
+        ("TST-002", False, "not green before"),
+    ]
+
+
+def test_what_each_control_needs_is_read_alone_once_a_look_has_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    played, _said = campaign(monkeypatch, [], [])
+    asked: list[tuple[Any, Any]] = []
+
+    def verify(*_: Any, sections: Any = None, active: Any = False, **__: Any) -> Run:
+        asked.append((sections, active))
+        run = Run.__new__(Run)
+        run.results, run.sections = [], {"TST-001": {"jails"}}
+        return run
+
+    monkeypatch.setattr(probing, "verify", verify)
+    played.look(["TST-001"])
+    played.look(["TST-001", "TST-002"])
+    marks.load()
+    played.look(["X-31"])
+    assert asked == [(set(), True), ({"jails"}, True), ({"household: window"}, True)]
 
 
 @pytest.mark.parametrize("problem", [KeyboardInterrupt, CannotRun("the host is gone"), RuntimeError("a mistake in a probe")])

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from verification.host import INSIDE, OUTSIDE, script_of
+from verification.host import INSIDE, OUTSIDE, Facts, NotObserved, script_of
 from verification.remote.ports import scan
 from verification.remote.wire import plain, request
 from verification.witness import difference
@@ -65,3 +65,17 @@ def _to(port: int) -> object:
 
     connect = socket.create_connection
     return lambda _address, timeout=None: connect(("127.0.0.1", port), timeout=timeout)
+
+
+def test_facts_of_which_a_part_was_read_ask_for_the_rest_once() -> None:
+    asked: list[str] = []
+
+    def read_more(name: str) -> Facts:
+        asked.append(name)
+        return Facts({name: {"value": [443]}} if name == "open_ports" else {}, 0.5)
+
+    facts = Facts({"jails": {"value": ["sshd"]}}, 1.0, read_more=read_more)
+    assert (facts["jails"], facts["open_ports"], facts["open_ports"]) == (["sshd"], [443], [443])
+    assert (asked, facts.seconds) == (["open_ports"], 1.5)
+    with pytest.raises(NotObserved, match="nothing was read of 'no such section'"):
+        facts["no such section"]
