@@ -262,7 +262,9 @@ def red_by(result: Result) -> tuple[str, bool]:
 
 def _of_household(identifier: str) -> set[str]:
     """The parts of a household that a control's checks name. One household with all of them does for a whole look."""
-    named = {word for check in marks.MARKED.checks[identifier] for word in check.function.__code__.co_consts if isinstance(word, str)}
+    named = {
+        word for check in marks.MARKED.checks.get(identifier, ()) for word in check.function.__code__.co_consts if isinstance(word, str)
+    }
     return {f"{PART_OF_HOUSEHOLD}{part}" for part in PARTS & named}
 
 
