@@ -8,6 +8,7 @@ import re
 import shutil
 import stat
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,16 @@ def disposable(_parameters: Parameters) -> bool:
 
 @section
 def listeners(_parameters: Parameters) -> list[dict[str, Any]]:
-    """Every TCP and UDP socket that waits for strangers, from the kernel."""
+    """Every TCP and UDP socket that waits for strangers, from the kernel, and still does a moment later.
+
+    While glibc sorts the addresses of a name, a socket of it looks like one that waits for datagrams.
+    """
+    before = _listening()
+    time.sleep(0.3)
+    return [listener for listener in _listening() if listener in before]
+
+
+def _listening() -> list[dict[str, Any]]:
     found = []
     for line in output("ss", "-H", "-l", "-n", "-t", "-u", "-p").splitlines():
         protocol, _state, _receive, _send, local, _peer, *owner = line.split(None, 6)

@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 
 from verification.host import INSIDE, OUTSIDE, Facts, NotObserved, script_of
+from verification.remote import system
 from verification.remote.ports import scan
 from verification.remote.wire import plain, request
 from verification.witness import difference
@@ -79,3 +80,13 @@ def test_facts_of_which_a_part_was_read_ask_for_the_rest_once() -> None:
     assert (asked, facts.seconds) == (["open_ports"], 1.5)
     with pytest.raises(NotObserved, match="nothing was read of 'no such section'"):
         facts["no such section"]
+
+
+def test_a_socket_that_is_gone_in_a_moment_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    sshd = 'tcp LISTEN 0 128 192.0.2.10:22 0.0.0.0:* users:(("sshd",pid=7,fd=3))\n'
+    fleeting = "udp UNCONN 0 0 [::ffff:127.0.0.1]:60800 *:*\n"
+    later = 'tcp LISTEN 0 5 [::1]:4444 [::]:* users:(("nc",pid=9,fd=3))\n'
+    told = iter([sshd + fleeting, sshd + later])
+    monkeypatch.setattr(system, "output", lambda *_argv: next(told))
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    assert system.listeners({}) == [{"protocol": "tcp", "address": "192.0.2.10", "port": 22, "programs": ["sshd"]}]
