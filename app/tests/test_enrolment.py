@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -9,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from casemate.accounts.models import EnrolmentLink, Session, TotpDevice, User
 from casemate.accounts.services import issue_enrolment_link
-from tests.browser import PASSWORD, Browser, code_of
+from tests.browser import PASSWORD, Browser, code_from, code_of
 
 Trail = Callable[[], list[tuple[str, bool]]]
 
@@ -50,8 +51,8 @@ def test_each_step_of_an_enrolment_is_in_the_audit_log(browser: Browser, link: s
     browser.get(link)
     browser.get(link)
     choose(browser, link)
-    browser.post("/enrol/totp/", {"code": "000000"})
     browser.get("/enrol/totp/")
+    browser.post("/enrol/totp/", {"code": "000000"})
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
         browser.post("/enrol/totp/", {"code": code_of(User.objects.get())})
         browser.post("/sign-out/")
@@ -161,6 +162,38 @@ def test_the_key_is_never_shown_again_once_confirmed(browser: Browser, link: str
     other.give_password(User.objects.get())
     answer = other.get("/enrol/totp/")
     assert (answer.status_code, answer.url) == (302, "/sign-in/verify/")
+
+
+def shown(page: str) -> str:
+    return "".join(re.findall(r"<span>([A-Z2-7]{4})</span>", page))
+
+
+def test_a_key_is_shown_once_and_not_again_after_a_wrong_code(browser: Browser, link: str) -> None:
+    choose(browser, link)
+    key = shown(browser.get("/enrol/totp/").text)
+    assert key == TotpDevice.objects.get().seed.reveal()
+    answer = browser.post("/enrol/totp/", {"code": "000000"}).text
+    assert (shown(answer), "<svg" in answer, "Start over with a new key" in answer) == ("", False, True)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
+        assert browser.post("/enrol/totp/", {"code": code_from(key)}).url == "/"
+
+
+def test_a_page_that_is_loaded_again_makes_a_new_key_and_the_old_one_opens_nothing(browser: Browser, link: str) -> None:
+    choose(browser, link)
+    old, new = (shown(browser.get("/enrol/totp/").text) for _time in range(2))
+    assert old != new
+    assert browser.post("/enrol/totp/", {"code": code_from(old)}).status_code == 200
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1)):
+        assert browser.post("/enrol/totp/", {"code": code_from(new)}).url == "/"
+
+
+def test_a_new_key_is_no_new_try(browser: Browser, link: str) -> None:
+    """Who guesses waits after each wrong code, however often the page is loaded in between."""
+    choose(browser, link)
+    browser.get("/enrol/totp/")
+    browser.post("/enrol/totp/", {"code": "000000"})
+    browser.get("/enrol/totp/")
+    assert "Too many wrong codes" in browser.post("/enrol/totp/", {"code": "000000"}).text
 
 
 def test_the_code_of_the_enrolment_does_not_sign_in_again(browser: Browser, link: str) -> None:

@@ -13,6 +13,7 @@ from verification.witness import Witness
 Expected = dict[str, Any]
 LOCKOUTS = "sudo casemate lockouts"
 EVENTS = "sudo mariadb casemate_audit -e 'SELECT * FROM event ORDER BY id DESC LIMIT 50'"
+DEVICES = "sudo mariadb casemate -e 'SELECT confirmed, HEX(seed) FROM accounts_totpdevice'"
 ROUTES = "sudo casemate shell --command 'from django.urls import get_resolver; print(get_resolver().url_patterns)'"
 
 
@@ -27,6 +28,27 @@ def test_a_password_alone_opens_enrolment_and_sign_out(host: Host, see: Witness,
 @probe("AUTH-010", touches=("gate",), spoils=("APP-013", "AUTH-013", "AUTH-020", "BLD-021"))
 def a_second_factor_is_left_out_for_a_demonstration(host: Host) -> None:
     patch_application(host, "accounts/gate.py", "if level is Access.SIGNED_IN and not signed_in(request):", "if False:")
+
+
+@control("AUTH-011", active=True)
+def test_a_key_is_shown_once_and_counts_once_a_code_of_it_was_right(host: Host, see: Witness) -> None:
+    people = host.household().seen
+    for name, enrolment in people["enrolments"].items():
+        key = enrolment["the key"]
+        see.exactly(f"{name}: characters of the key at two loads of the page", key["characters"], [32, 32])
+        see.exactly(f"{name}: whether the second load has another key", key["another at the second load"], True)
+        see.exactly(f"{name}: where a wrong code leads, and the start page then", enrolment["wrong code"], ["200", "/sign-in/verify/"])
+        see.exactly(f"{name}: characters of the key on the page after a wrong code", key["after a wrong code"], 0)
+        see.exactly(f"{name}: where a right code leads", enrolment["right code"], "/")
+        see.exactly(f"{name}: pages that have the key afterwards", key["pages that have it once it counts"], [])
+    see.exactly("keys at rest", people["keys at rest"], {"rows": 3, "confirmed": 3, "readable": 0}, show=DEVICES)
+
+
+@probe("AUTH-011", touches=("services: new key",), spoils=("BLD-021",))
+def a_page_that_is_loaded_again_shows_the_same_key_since_people_reload_it(host: Host) -> None:
+    patch_application(
+        host, "accounts/services.py", "    device.seed = new_seed()\n", "    if device._state.adding:\n        device.seed = new_seed()\n"
+    )
 
 
 @control("AUTH-013", active=True)

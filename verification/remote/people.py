@@ -4,6 +4,7 @@ They come over the application's own socket, as nginx does, from addresses of th
 requests and fail2ban bans addresses, so that through them nobody could see what the application does by itself.
 """
 
+import base64
 import hashlib
 import re
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any
 
 from verification.remote.each_role import in_each_role
 from verification.remote.pages import looked_at
-from verification.remote.sections import Parameters, on_request
+from verification.remote.sections import Parameters, on_request, output
 from verification.remote.vaults import vault_walk
 from verification.remote.visitor import NOWHERE, Visitor, led, plain_of
 
@@ -31,6 +32,7 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
     with ThreadPoolExecutor(max_workers=3) as pool:
         enrolling = {name: pool.submit(who.enrol) for name, who in (("alice", alice), ("carol", carol), ("mallory", mallory))}
         seen["enrolments"] = {name: enrolment.result() for name, enrolment in enrolling.items()}
+    seen["keys at rest"] = at_rest(alice, carol, mallory)
     if "vault" in parameters["parts"]:
         seen["vault"] = vault_walk(alice, mallory, carol, parameters["slugs"])
     members = dict(people_of(alice.get(f"/o/{own}/members/")["body"], own))
@@ -82,6 +84,20 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
     if "guessing" in parameters["parts"]:
         seen["guessing"] = guessing(parameters, alice, mallory)
     return seen
+
+
+def at_rest(*people: Visitor) -> dict[str, int]:
+    """Rows of their second factors, those that count, and those in which a key can be read: as text, in hexadecimal or as its bytes."""
+    keys = [(who.seed.encode(), base64.b32decode(who.seed)) for who in people]
+    words = [word for text, key in keys for word in (text, key, key.hex().encode())]
+    readable = " OR ".join(f"LOCATE('{word.hex()}', LOWER(HEX(seed)))" for word in words)
+    emails = ", ".join(f"'{who.person['email']}'" for who in people)
+    told = output(
+        *("mariadb", "--batch", "--skip-column-names"),
+        stdin=f"SELECT COUNT(*), SUM(confirmed), SUM({readable}) FROM casemate.accounts_totpdevice "
+        f"WHERE user_id IN (SELECT id FROM casemate.accounts_user WHERE email IN ({emails}));",
+    )
+    return dict(zip(("rows", "confirmed", "readable"), map(int, told.split()), strict=True))
 
 
 def ages(parameters: Parameters) -> dict[str, Any]:

@@ -46,9 +46,11 @@ class Visitor:
         accepted = self.post(self.person["path"], password=password, again=password)
         before = self.jar.get("__Host-sessionid", "")
         alone = {path: led(self.get(path)) for path in self.parameters["routes"]} if self.person.get("walks") else {}
+        first = key_on(self.get("/enrol/totp/"))
         second_factor = self.get("/enrol/totp/")
-        self.seed = "".join(re.findall(r"<span>([A-Z2-7]+)</span>", second_factor["body"]))
-        wrong = led(self.post("/enrol/totp/", code="000000"))
+        self.seed = key_on(second_factor)
+        refused = self.post("/enrol/totp/", code="000000")
+        wrong, shown_again = led(refused), key_on(refused)
         after_wrong = led(self.get("/"))
         time.sleep(1.1)  # the wait after one wrong code
         window = self._beside_the_window() if self.person.get("window") else {}
@@ -66,6 +68,12 @@ class Visitor:
             "with the password alone": alone,
             "wrong code": [wrong, after_wrong],
             "right code": right,
+            "the key": {
+                "characters": [len(first), len(self.seed)],
+                "another at the second load": first != self.seed,
+                "after a wrong code": len(shown_again),
+                "pages that have it once it counts": [path for path in ("/", "/enrol/totp/") if self.seed in self.get(path)["body"]],
+            },
             "the window": window | {"half a minute late": right},
             "the key changed": before != self.jar.get("__Host-sessionid"),
             "the old key opens": led(stale.get("/")),
@@ -83,7 +91,6 @@ class Visitor:
         for when, steps in (("a minute late", -2), ("a minute early", 2)):
             if (left := 30 - time.time() % 30) < 6:
                 time.sleep(left)
-            self.get("/enrol/totp/")
             found[when] = led(self.post("/enrol/totp/", code=self.code(steps)))
             time.sleep(pause)
             pause *= 2
@@ -124,6 +131,11 @@ class Visitor:
                 return answer(connection, f"{line}\r\nX-Real-IP: {self.address}\r\nX-Forwarded-Proto: https\r\n{rest}")
             except OSError as error:
                 return refusal(error)
+
+
+def key_on(given: dict[str, Any]) -> str:
+    """The key of a second factor, as the page has it to be typed; empty where it has none."""
+    return "".join(re.findall(r"<span>([A-Z2-7]+)</span>", given["body"]))
 
 
 def led(given: dict[str, Any]) -> str:

@@ -118,15 +118,17 @@ def set_password_by_link(*, token: str, password: str, origin: Origin) -> User:
 
 
 @transaction.atomic
-def device_to_set_up(*, user: User) -> TotpDevice:
-    """The device that waits for its first code: the same one however often the page is loaded."""
+def new_key(*, user: User) -> TotpDevice:
+    """The device that waits for its first code, with a key that was never shown. The one before opens nothing."""
     User.objects.select_for_update().get(pk=user.pk)
     if user.confirmed_device() is not None or not user.may_set_up_second_factor():
         raise SetUpClosed
     device: TotpDevice | None = TotpDevice.objects.filter(user=user, confirmed=False).first()
     if device is None:
-        device = TotpDevice(user=user, name="Authenticator app", confirmed=False, seed=new_seed())
-        device.save(force_insert=True)
+        device = TotpDevice(user=user, name="Authenticator app", confirmed=False)
+    # How long to wait after wrong codes stays as it was: a new key is no new try.
+    device.seed = new_seed()
+    device.save()
     return device
 
 

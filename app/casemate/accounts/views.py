@@ -17,7 +17,7 @@ from casemate import limiter
 from casemate.accounts import lockout, services, tries
 from casemate.accounts.forms import CodeForm, EnrolmentPasswordForm, SignInForm
 from casemate.accounts.gate import Access, access, finish_session, signed_in, start_session
-from casemate.accounts.models import User
+from casemate.accounts.models import TotpDevice, User
 from casemate.audit.origin import Origin
 from casemate.audit.text import visible
 from casemate.errors import page
@@ -154,9 +154,11 @@ def enrol_totp(request: HttpRequest) -> HttpResponse:
         return redirect("profile")
     user = person(request)
     form = CodeForm(request.POST or None)
+    context: dict[str, object] = {"form": form}
     try:
-        device = services.device_to_set_up(user=user)
-        if form.is_valid():
+        if request.method != "POST":
+            context |= shown_once(services.new_key(user=user), user)
+        elif form.is_valid():
             origin = Origin.of(request)
             checked = services.confirm_device(user=user, code=form.cleaned_data["code"], origin=origin)
             if checked.result is services.Result.RIGHT:
@@ -166,18 +168,23 @@ def enrol_totp(request: HttpRequest) -> HttpResponse:
     except services.SetUpClosed:
         if user.confirmed_device() is not None:
             return redirect("verify")
+        if user.may_set_up_second_factor():  # a form from before the newest link
+            return redirect("enrol-totp")
         logout(request)
         sentence = "The time to set up your second factor is over: ask an operator for a new enrolment link."
         return page(request, 403, "Set-up is closed", sentence)
+    return render(request, "accounts/enrol_totp.html", context)
+
+
+def shown_once(device: TotpDevice, user: User) -> dict[str, object]:
+    """The key as text and as a picture."""
     seed = device.seed.reveal()
     picture = segno.make(device.uri(user.email), error="m").svg_inline(omitsize=True, border=2, light="#fff")
-    context = {
-        "form": form,
+    return {
         "typed_key": [seed[at : at + 4] for at in range(0, len(seed), 4)],
         # Drawn by segno from paths and numbers alone; the address and the key are only in its dots.
         "picture": mark_safe(picture),  # noqa: S308
     }
-    return render(request, "accounts/enrol_totp.html", context)
 
 
 def person(request: HttpRequest) -> User:
