@@ -17,7 +17,27 @@ HERE, ELSEWHERE = "127.0.0.8", "127.0.0.9"  # from where they come
 # What is done beyond moving in, where a check asks for it: passwords stored and opened, each address tried in each role, each page looked
 # at, sessions made older, codes given that are too old or too new, wrong passwords guessed, and locks tried and lifted.
 PARTS = frozenset({"vault", "each role", "pages", "ages", "window", "guessing", "locks"})
-MODULES = ("sections", "pages", "wire", "visitor", "vaults", "each_role", "people")
+# Run by the application's own command: a session without a sign-in, of which everything can be said.
+SESSION = """
+from datetime import UTC, datetime
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from casemate.accounts.assurance import SECOND_FACTOR
+from casemate.accounts.gate import SEEN, STARTED
+from casemate.accounts.sessions import SessionStore
+
+def session_of(user, whole=True, started=0, seen=0, **said):
+    "Its key. It began and was used last so many minutes ago."
+    session, now = SessionStore(), datetime.now(UTC).timestamp()
+    session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+    session[BACKEND_SESSION_KEY] = "casemate.accounts.backends.PasswordBackend"
+    session[STARTED], session[SEEN] = now - 60 * started, now - 60 * seen
+    if whole:
+        session[SECOND_FACTOR] = now
+    session.update(said)
+    session.create()
+    return session.session_key
+"""
+MODULES = ("sections", "pages", "wire", "visitor", "vaults", "each_role", "people", "own_sessions")
 SOCKET = "/run/casemate/gunicorn.sock"
 
 

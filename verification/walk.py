@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from verification import chromium
 from verification.host import Host
-from verification.household import in_the_application, move_out
+from verification.household import SESSION, in_the_application, move_out
 from verification.remote.visitor import NOWHERE
 
 if TYPE_CHECKING:
@@ -21,12 +21,8 @@ ROLES = (*PEOPLE, "stranger")
 # Run by the application's own command: sessions of these people, without seven sign-ins. The names stand before it.
 MOVE_IN = """
 import json
-from datetime import UTC, datetime
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from casemate.accounts.assurance import SECOND_FACTOR, Assurance
-from casemate.accounts.gate import SEEN, STARTED
+from casemate.accounts.assurance import Assurance
 from casemate.accounts.models import TotpDevice, User
-from casemate.accounts.sessions import SessionStore
 from casemate.accounts.totp import new_seed
 from casemate.audit.origin import Origin
 from casemate.organizations.services import add_member, create_organization
@@ -43,15 +39,10 @@ for name in ("operator", "newcomer"):
     User.objects.create(email=EMAILS[name], is_operator=name == "operator")
 sessions, now = {}, datetime.now(UTC)
 for role, email in EMAILS.items():
-    user, session = User.objects.by_email(email), SessionStore()
-    session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
-    session[BACKEND_SESSION_KEY] = "casemate.accounts.backends.PasswordBackend"
-    session[STARTED] = session[SEEN] = now.timestamp()
+    user = User.objects.by_email(email)
     if role != "newcomer":
         TotpDevice.objects.create(user=user, name="Authenticator app", confirmed=True, seed=new_seed())
-        session[SECOND_FACTOR] = now.timestamp()
-    session.create()
-    sessions[role] = session.session_key
+    sessions[role] = session_of(user, whole=role != "newcomer")
 owner = Membership.objects.get(organization=organization, user__email=EMAILS["owner"])
 who = {"membership": owner, "assurance": Assurance(user=owner.user, origin=Origin(), second_factor_at=now)}
 with bind(organization):
@@ -88,7 +79,7 @@ def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
     tag = secrets.token_hex(6)
     slug, emails = f"verify-{tag}-walk", {name: f"{name}-{tag}@casemate.invalid" for name in PEOPLE}
     try:
-        script = f"SLUG, EMAILS, MEMBERS = {slug!r}, {emails!r}, {MEMBERS!r}\n{MOVE_IN}"
+        script = f"SLUG, EMAILS, MEMBERS = {slug!r}, {emails!r}, {MEMBERS!r}\n{SESSION}{MOVE_IN}"
         told = host.sudo(in_the_application(script)).stdout
         made = json.loads(told.strip().splitlines()[-1])
         ways = {route: addressed(route, slug, made["ids"]) for route in host.inside["application"]["routes"]}

@@ -18,6 +18,7 @@ EXPECTED: dict[str, tuple[str, tuple[int | str, int | str, int | str]]] = {
     "sign-in": ("/sign-in/", (200, 200, HOME)),
     "verify": ("/sign-in/verify/", (SIGN_IN, 200, HOME)),
     "step-up": ("/step-up/", (SIGN_IN, VERIFY, 200)),
+    "sessions": ("/sessions/", (SIGN_IN, VERIFY, 200)),
     "sign-out": ("/sign-out/", (SIGN_IN, 405, 405)),
     "enrol-totp": ("/enrol/totp/", (SIGN_IN, VERIFY, HOME)),
     "enrol": ("/enrol/no-such-token/", (404, 404, 404)),

@@ -14,10 +14,13 @@ from django.urls import reverse
 
 from casemate.accounts.assurance import SECOND_FACTOR, Assurance, StepUpRequired
 from casemate.accounts.models import User
+from casemate.audit.origin import Origin
 
 # Keys of the session.
 STARTED = "started"  # when the password was right; the absolute age counts from here
 SEEN = "seen"
+# From where it was used last, and with what: for its owner, who knows the own places and devices.
+ADDRESS, DEVICE = "address", "device"
 
 TOUCH_EVERY = timedelta(minutes=1)  # a page that is reloaded does not write the session each time
 
@@ -42,12 +45,19 @@ def start_session(request: HttpRequest, user: User) -> None:
     login(request, user, backend="casemate.accounts.backends.PasswordBackend")
     now = datetime.now(UTC).timestamp()
     request.session[STARTED] = request.session[SEEN] = now
+    origin = Origin.of(request)
+    request.session[ADDRESS], request.session[DEVICE] = origin.ip, origin.user_agent
 
 
 def finish_session(request: HttpRequest) -> None:
     """After the second factor: again a new session id."""
     request.session.cycle_key()
     request.session[SECOND_FACTOR] = request.session[SEEN] = datetime.now(UTC).timestamp()
+
+
+def over(started: datetime, seen: datetime, now: datetime) -> bool:
+    """Whether a session is past its absolute age, or was left alone for too long."""
+    return now - started > settings.SESSION_ABSOLUTE or now - seen > settings.SESSION_IDLE
 
 
 def signed_in(request: HttpRequest) -> bool:
@@ -101,9 +111,9 @@ class SignInGate:
         """End a session past its idle or absolute age; note that a younger one was used."""
         now = datetime.now(UTC)
         started, seen = (datetime.fromtimestamp(request.session.get(name, 0), UTC) for name in (STARTED, SEEN))
-        if now - started > settings.SESSION_ABSOLUTE or now - seen > settings.SESSION_IDLE:
+        if over(started, seen, now):
             logout(request)
             return True
         if now - seen > TOUCH_EVERY:
-            request.session[SEEN] = now.timestamp()
+            request.session[SEEN], request.session[ADDRESS] = now.timestamp(), Origin.of(request).ip
         return False

@@ -1,5 +1,6 @@
 """The verbs of accounts. Each is one transaction, and its audit events commit with it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from casemate.accounts import lockout
 from casemate.accounts.models import EnrolmentLink, Session, TotpDevice, User, digest, normalised
+from casemate.accounts.sessions import name_of
 from casemate.accounts.totp import new_seed
 from casemate.audit.actions import Action
 from casemate.audit.origin import STRANGER, TERMINAL, Actor, Origin, Target
@@ -123,9 +125,8 @@ def new_key(*, user: User) -> TotpDevice:
     User.objects.select_for_update().get(pk=user.pk)
     if user.confirmed_device() is not None or not user.may_set_up_second_factor():
         raise SetUpClosed
-    device: TotpDevice | None = TotpDevice.objects.filter(user=user, confirmed=False).first()
-    if device is None:
-        device = TotpDevice(user=user, name="Authenticator app", confirmed=False)
+    waiting: TotpDevice | None = TotpDevice.objects.filter(user=user, confirmed=False).first()
+    device = waiting or TotpDevice(user=user, name="Authenticator app", confirmed=False, seed="")
     # How long to wait after wrong codes stays as it was: a new key is no new try.
     device.seed = new_seed()
     device.save()
@@ -234,6 +235,18 @@ def unlock(*, email: str = "", address: str = "") -> list[tuple[str, str]]:
 @committed
 def sign_out(*, user: User, origin: Origin) -> None:
     record(Action.SIGNED_OUT, actor=Actor.person(user), origin=origin, target=Target.person(user))
+
+
+@committed
+def end_sessions(*, user: User, names: Collection[str], origin: Origin) -> int:
+    """Ends those of the person's sessions; how many there were. Names of others' sessions, or of none, end nothing."""
+    keys = Session.objects.select_for_update().filter(user=user).values_list("session_key", flat=True)
+    chosen = [key for key in keys if name_of(key) in names]
+    Session.objects.filter(session_key__in=chosen).delete()
+    if chosen:
+        who = {"actor": Actor.person(user), "origin": origin, "target": Target.person(user)}
+        record(Action.SESSIONS_ENDED, **who, detail={"ended": len(chosen)})
+    return len(chosen)
 
 
 def _check_confirmed(user: User, code: str, origin: Origin) -> Checked:

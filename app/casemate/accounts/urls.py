@@ -7,6 +7,7 @@ urlpatterns = [
     path("sign-in/", views.sign_in, name="sign-in"),
     path("sign-in/verify/", views.verify, name="verify"),
     path("step-up/", views.step_up, name="step-up"),
+    path("sessions/", views.sessions, name="sessions"),
     path("sign-out/", views.sign_out, name="sign-out"),
     path("enrol/totp/", views.enrol_totp, name="enrol-totp"),
     path("enrol/<str:token>/", views.enrol, name="enrol"),

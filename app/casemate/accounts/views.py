@@ -14,7 +14,7 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from casemate import limiter
-from casemate.accounts import lockout, services, tries
+from casemate.accounts import lockout, open_sessions, services, tries
 from casemate.accounts.forms import CodeForm, EnrolmentPasswordForm, SignInForm
 from casemate.accounts.gate import Access, access, finish_session, signed_in, start_session
 from casemate.accounts.models import TotpDevice, User
@@ -117,6 +117,22 @@ def own_path(text: str) -> str:
     except Resolver404:
         return home
     return text
+
+
+@access(Access.SIGNED_IN)
+@form_page
+def sessions(request: HttpRequest) -> HttpResponse:
+    """Where the person is signed in; POST ends one of the others by its name, or all of them."""
+    user = person(request)
+    found = open_sessions.of(user, key=request.session.session_key)
+    if request.method != "POST":
+        return render(request, "accounts/sessions.html", {"sessions": found})
+    others = {one.name for one in found if not one.asking}
+    chosen = request.POST.get("session", "")
+    services.end_sessions(
+        user=user, names=others if chosen == "others" else others & {chosen}, origin=Origin.of(request)
+    )
+    return redirect("sessions")
 
 
 @access(Access.PASSWORD)
