@@ -32,7 +32,10 @@ def new_stream(name: str) -> str:
 
 def write(stream: str, count: int = 1) -> list[Event]:
     with transaction.atomic():
-        return [record(Action.SMOKE_TESTED, actor=TERMINAL, origin=Origin(), stream=stream) for _ in range(count)]
+        return [
+            record(Action.SMOKE_TESTED, actor=TERMINAL, origin=Origin(), success=True, stream=stream)
+            for _ in range(count)
+        ]
 
 
 def test_events_are_numbered_and_chained(stream: str) -> None:
@@ -55,6 +58,7 @@ def test_an_event_keeps_what_it_was_told(stream: str, world: SimpleNamespace) ->
             actor=Actor.person(world.alice),
             origin=Origin(ip="192.0.2.7", user_agent="Firefox", path="/sign-in/"),
             target=Target.person(world.bob),
+            success=True,
             detail={"result": "right", "ended": 3, "again": True},
             stream=stream,
         )
@@ -69,18 +73,18 @@ def test_an_event_keeps_what_it_was_told(stream: str, world: SimpleNamespace) ->
 @pytest.mark.django_db(transaction=True)
 def test_an_event_cannot_be_recorded_outside_a_transaction() -> None:
     with pytest.raises(RuntimeError, match="in the transaction"):
-        record(Action.SIGNED_IN, actor=STRANGER, origin=Origin())
+        record(Action.SIGNED_IN, actor=STRANGER, origin=Origin(), success=True)
 
 
 @pytest.mark.parametrize("name", ["password", "totp_seed", "Token", "api_key", "session_id", "code"])
 def test_a_detail_with_the_name_of_a_secret_is_refused(stream: str, name: str) -> None:
     with pytest.raises(ValueError, match="keeps no secrets"), transaction.atomic():
-        record(Action.SIGNED_IN, actor=STRANGER, origin=Origin(), detail={name: "x"}, stream=stream)
+        record(Action.SIGNED_IN, actor=STRANGER, origin=Origin(), success=True, detail={name: "x"}, stream=stream)
 
 
 def test_an_action_outside_the_list_is_refused(stream: str) -> None:
     with pytest.raises(ValueError, match="is not a valid Action"), transaction.atomic():
-        record("accounts.invented", actor=STRANGER, origin=Origin(), stream=stream)  # type: ignore[arg-type]
+        record("accounts.invented", actor=STRANGER, origin=Origin(), success=True, stream=stream)  # type: ignore[arg-type]
 
 
 def test_what_is_rolled_back_leaves_no_event_and_no_gap(stream: str) -> None:

@@ -58,7 +58,7 @@ class told_at:  # noqa: N801 (it is used as a function is)
 
 
 def write(stream: str = "outside") -> Event:
-    return record(Action.SMOKE_TESTED, actor=TERMINAL, origin=Origin(), stream=stream)
+    return record(Action.SMOKE_TESTED, actor=TERMINAL, origin=Origin(), success=True, stream=stream)
 
 
 @pytest.fixture

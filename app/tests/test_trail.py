@@ -22,7 +22,7 @@ SignedIn = Callable[[str], Browser]
 
 
 def write(stream: object, count: int = 1, **event: object) -> None:
-    given = {"actor": TERMINAL, "origin": Origin(), **event}
+    given = {"actor": TERMINAL, "origin": Origin(), "success": True, **event}
     with transaction.atomic():
         for n in range(count):
             label = str(given.pop("label", None) or f"thing {n + 1}")

@@ -68,6 +68,7 @@ def new_link(user: User, *, again: bool = False) -> str:
         actor=TERMINAL,
         origin=Origin(),
         target=Target.person(user),
+        success=True,
         detail={"again": again},
     )
     return token
@@ -95,7 +96,9 @@ def open_link(*, token: str, origin: Origin) -> User:
     if link.opened_at is None:
         link.opened_at = timezone.now()
         link.save(update_fields=["opened_at"])
-        record(Action.ENROLMENT_LINK_OPENED, actor=STRANGER, origin=origin, target=Target.person(link.user))
+        record(
+            Action.ENROLMENT_LINK_OPENED, actor=STRANGER, origin=origin, target=Target.person(link.user), success=True
+        )
     return link.user
 
 
@@ -112,10 +115,10 @@ def set_password_by_link(*, token: str, password: str, origin: Origin) -> User:
     TotpDevice.objects.filter(user=user).delete()
     ended, _models = Session.objects.filter(user=user).delete()
     actor, target = Actor.person(user), Target.person(user)
-    record(Action.ENROLMENT_LINK_USED, actor=actor, origin=origin, target=target)
-    record(Action.PASSWORD_SET, actor=actor, origin=origin, target=target)
+    record(Action.ENROLMENT_LINK_USED, actor=actor, origin=origin, target=target, success=True)
+    record(Action.PASSWORD_SET, actor=actor, origin=origin, target=target, success=True)
     if ended:
-        record(Action.SESSIONS_ENDED, actor=actor, origin=origin, target=target, detail={"ended": ended})
+        record(Action.SESSIONS_ENDED, actor=actor, origin=origin, target=target, success=True, detail={"ended": ended})
     return user
 
 
@@ -152,7 +155,9 @@ def check_password(*, email: str, password: str, origin: Origin) -> tuple[Result
     attempt = lockout.Attempt(origin)
     user = authenticate(attempt, email=email, password=password)
     if isinstance(user, User):
-        record(Action.PASSWORD_CHECKED, actor=Actor.person(user), origin=origin, target=Target.person(user))
+        record(
+            Action.PASSWORD_CHECKED, actor=Actor.person(user), origin=origin, target=Target.person(user), success=True
+        )
         return Result.RIGHT, user
     result = Result.LOCKED if attempt.axes_locked_out else Result.WRONG
     label = visible(lockout.typed(email), 100)
@@ -165,7 +170,7 @@ def check_password(*, email: str, password: str, origin: Origin) -> tuple[Result
         detail={"result": result.value},
     )
     if attempt.axes_locked_out and attempt.axes_failures_since_start is not None:  # by this very try
-        record(Action.LOCKED_OUT, actor=STRANGER, origin=origin, target=Target("user", label=label))
+        record(Action.LOCKED_OUT, actor=STRANGER, origin=origin, target=Target("user", label=label), success=False)
     return result, None
 
 
@@ -197,7 +202,7 @@ def confirm_device(*, user: User, code: str, origin: Origin) -> Checked:
     device.save()
     user.enrolment_links.filter(used_at__isnull=False, finished_at=None).update(finished_at=timezone.now())
     _note_sign_in(user, origin)
-    record(Action.TOTP_ENROLLED, actor=Actor.person(user), origin=origin, target=Target.person(user))
+    record(Action.TOTP_ENROLLED, actor=Actor.person(user), origin=origin, target=Target.person(user), success=True)
     _record_sign_in(user, origin)
     return checked
 
@@ -228,13 +233,20 @@ def unlock(*, email: str = "", address: str = "") -> list[tuple[str, str]]:
     target = (
         Target.person(user) if user else Target("address" if address else "user", label=visible(address or email, 100))
     )
-    record(Action.UNLOCKED, actor=TERMINAL, origin=Origin(), target=target, detail={"forgotten": len(forgotten)})
+    record(
+        Action.UNLOCKED,
+        actor=TERMINAL,
+        origin=Origin(),
+        target=target,
+        success=True,
+        detail={"forgotten": len(forgotten)},
+    )
     return [(username or "", ip or "") for username, ip in forgotten]
 
 
 @committed
 def sign_out(*, user: User, origin: Origin) -> None:
-    record(Action.SIGNED_OUT, actor=Actor.person(user), origin=origin, target=Target.person(user))
+    record(Action.SIGNED_OUT, actor=Actor.person(user), origin=origin, target=Target.person(user), success=True)
 
 
 @committed
@@ -245,7 +257,7 @@ def end_sessions(*, user: User, names: Collection[str], origin: Origin) -> int:
     Session.objects.filter(session_key__in=chosen).delete()
     if chosen:
         who = {"actor": Actor.person(user), "origin": origin, "target": Target.person(user)}
-        record(Action.SESSIONS_ENDED, **who, detail={"ended": len(chosen)})
+        record(Action.SESSIONS_ENDED, **who, success=True, detail={"ended": len(chosen)})
     return len(chosen)
 
 
@@ -257,7 +269,7 @@ def _check_confirmed(user: User, code: str, origin: Origin) -> Checked:
     if checked.result is Result.RIGHT:
         lockout.forgive(user.email, origin)
     if checked.result is Result.WRONG and lockout.failed(user.email, origin):
-        record(Action.LOCKED_OUT, actor=Actor.person(user), origin=origin, target=Target.person(user))
+        record(Action.LOCKED_OUT, actor=Actor.person(user), origin=origin, target=Target.person(user), success=False)
         return Checked(Result.LOCKED)
     return checked
 
@@ -291,4 +303,4 @@ def _note_sign_in(user: User, origin: Origin) -> None:
 
 
 def _record_sign_in(user: User, origin: Origin) -> None:
-    record(Action.SIGNED_IN, actor=Actor.person(user), origin=origin, target=Target.person(user))
+    record(Action.SIGNED_IN, actor=Actor.person(user), origin=origin, target=Target.person(user), success=True)

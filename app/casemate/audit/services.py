@@ -52,8 +52,8 @@ def record(
     *,
     actor: Actor,
     origin: Origin,
+    success: bool,
     target: Target | None = None,
-    success: bool = True,
     detail: Mapping[str, str | int | bool] | None = None,
     stream: str = INSTALLATION,
 ) -> Event:

@@ -30,9 +30,9 @@ WORDS: Mapping[Action, Words] = {
     ),
     Action.SIGNED_IN: Words("signed in as", own=("signed in", "")),
     Action.SIGNED_OUT: Words("signed out as", own=("signed out", "")),
-    Action.SESSIONS_ENDED: Words("ended every session of", own=("ended all their sessions", "")),
+    Action.SESSIONS_ENDED: Words("ended sessions of", own=("ended sessions of their own", "")),
     Action.LOCKED_OUT: Words(
-        "was locked out, after too many wrong tries, as", own=("was locked out, after too many wrong tries", "")
+        "", "was locked out, after too many wrong tries, as", own=("", "was locked out, after too many wrong tries")
     ),
     Action.UNLOCKED: Words("lifted the lock-out of"),
     Action.STEPPED_UP: Words(

@@ -48,6 +48,7 @@ def create_organization(*, name: str, slug: str, owner: str) -> tuple[Organizati
         actor=TERMINAL,
         origin=Origin(),
         target=Target("organization", str(organization.pk), organization.name),
+        success=True,
         detail={"slug": slug},
         stream=str(organization.pk),
     )
@@ -141,6 +142,7 @@ def _record_member(action: Action, organization: Organization, user: User, detai
         actor=TERMINAL,
         origin=Origin(),
         target=Target.person(user),
+        success=True,
         detail=detail,
         stream=str(organization.pk),
     )
@@ -152,6 +154,7 @@ def _record_change(action: Action, assurance: Assurance, subject: Membership, de
         actor=assurance.actor,
         origin=assurance.origin,
         target=Target.person(subject.user),
+        success=True,
         detail=detail,
         stream=str(subject.organization_id),
     )

@@ -104,6 +104,7 @@ def forget(*, number: int) -> Violation:
         actor=TERMINAL,
         origin=Origin(),
         target=Target("violation", str(number), str(violation)[:200]),
+        success=True,
         detail={"times": violation.count, "first_seen": violation.first_seen_at.isoformat(timespec="seconds")},
     )
     return violation
@@ -126,6 +127,7 @@ def begin_trial() -> bool:
         actor=TERMINAL,
         origin=Origin(),
         target=Target("policy", trial.digest, settings.CSP_REPORT_ONLY[:200]),
+        success=True,
         detail={"quiet_days": settings.CSP_QUIET.days},
     )
     return True

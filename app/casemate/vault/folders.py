@@ -94,6 +94,7 @@ def create_folder(
         actor=assurance.actor,
         origin=assurance.origin,
         target=target(folder),
+        success=True,
         detail={"reason_required": reason_required, "in": tree.node(parent_id).path if parent_id else ""},
         stream=stream,
     )
@@ -127,6 +128,7 @@ def change_folder(
         actor=assurance.actor,
         origin=assurance.origin,
         target=target(folder),
+        success=True,
         detail={
             "was": before[0],
             "reason_required": reason_required,

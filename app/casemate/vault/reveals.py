@@ -135,6 +135,7 @@ def _noted(
         actor=assurance.actor,
         origin=assurance.origin,
         target=target(password),
+        success=True,
         detail=about,
         stream=stream,
     )

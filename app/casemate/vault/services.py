@@ -218,6 +218,7 @@ def _record(
         actor=assurance.actor,
         origin=assurance.origin,
         target=target(password),
+        success=True,
         detail=detail,
         stream=stream,
     )

@@ -69,7 +69,7 @@ def accounts() -> None:
 
 def audit() -> None:
     with transaction.atomic():
-        event = record(Action.SMOKE_TESTED, actor=TERMINAL, origin=Origin())
+        event = record(Action.SMOKE_TESTED, actor=TERMINAL, origin=Origin(), success=True)
         try:
             with transaction.atomic():
                 Event.objects.filter(pk=event.pk).update(success=False)
