@@ -9,6 +9,7 @@ from verification.witness import Witness
 from verification.words import NotApplicable
 
 Expected = dict[str, Any]
+EVENTS = "sudo mariadb casemate_audit -e 'SELECT * FROM event ORDER BY id DESC LIMIT 50'"
 OUTSIDE = "sudo journalctl --namespace=casemate-audit -o cat"
 
 
@@ -51,6 +52,35 @@ def test_signing_in_leaves_events(host: Host, see: Witness, expected: Expected) 
     for action in expected["audit"]["events"]:
         added = newcomer.events_after.get(action, 0) - newcomer.events_before.get(action, 0)
         see.at_least(f"new events {action}", added, 1, show="sudo mariadb casemate_audit -e 'SELECT action, at FROM event'")
+
+
+@control("AUD-013")
+def test_whoever_records_an_event_says_whether_it_succeeded(host: Host, see: Witness) -> None:
+    seen = host.inside["shape"]["events"]
+    came = {name: outcome.partition(":")[0] for name, outcome in seen["came"].items()}
+    wanted = {"without a word": "TypeError", "with it": "asks for anybody's", "with a secret": "ValueError"}
+    see.exactly("what came of an event", came, wanted, show="sudo casemate shell")
+    show = "sudo mariadb -e 'SHOW CREATE TABLE casemate_audit.event'"
+    see.exactly("whether success may be empty, and what it is by itself", seen["columns"], [["NO", None]], show=show)
+
+
+@control("AUD-013", active=True)
+def test_failures_and_refusals_are_told_as_such(host: Host, see: Witness, expected: Expected) -> None:
+    wanted, told = expected["audit"], dict[str, set[bool]]()
+    for event in host.household("guessing", "vault").events:
+        told.setdefault(event["action"], set()).add(bool(event["success"]))
+    both = sorted(act for act in wanted["either"] if told.get(act) == {True, False})
+    see.exactly("acts that are told as done or as failed", both, sorted(wanted["either"]), show=EVENTS)
+    refused = told.keys() & set(wanted["refusals"])
+    see.at_least("kinds of refusals", len(refused), 2, show=EVENTS)
+    see.exactly("refusals that are told as done", sorted(act for act in refused if told[act] != {False}), [], show=EVENTS)
+    rest = told.keys() - refused - set(wanted["either"])
+    see.exactly("what else is told as failed", sorted(act for act in rest if told[act] != {True}), [], show=EVENTS)
+
+
+@probe("AUD-013", touches=("audit: services",), spoils=("BLD-021",))
+def a_flag_that_is_nearly_always_true_gets_its_default_again(host: Host) -> None:
+    patch_application(host, "audit/services.py", "    success: bool,\n", "    success: bool = True,\n")
 
 
 @control("LOG-004")

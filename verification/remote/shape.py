@@ -141,6 +141,23 @@ def sets_a_password(form):
     )
 
 
+def recorded():
+    "What came of an event that says nothing of success, one that does, and one with a secret in its details."
+    from django.db import transaction
+    from casemate.audit.actions import Action
+    from casemate.audit.origin import TERMINAL, Origin
+    from casemate.audit.services import record
+    who = {"actor": TERMINAL, "origin": Origin()}
+    tried = {"without a word": {}, "with it": {"success": True}, "with a secret": {"success": True, "detail": {"new_password": "x"}}}
+    asked = "SELECT IS_NULLABLE, COLUMN_DEFAULT FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND COLUMN_NAME = 'success'"
+    with connection.cursor() as cursor:
+        cursor.execute(asked, [settings.AUDIT_SCHEMA])
+        columns = [list(column) for column in cursor.fetchall()]
+    with transaction.atomic():
+        came = {name: outcome(lambda said=said: record(Action.SMOKE_TESTED, **who, **said)) for name, said in tried.items()}
+    return {"came": came, "columns": columns}
+
+
 def shape():
     from django.contrib.auth import get_user_model
     from casemate.tenancy.binding import bind
@@ -164,6 +181,7 @@ def shape():
         "columns of people": sorted({columns[model._meta.db_table, field.column][0] for model, field in naming(person)}),
         "that name people": len(naming(person)),
         "forms for a new password": sorted({f"{form.__module__}.{form.__name__}" for form in below(forms.Form) if sets_a_password(form)}),
+        "events": recorded(),
         "migrations": ran("makemigrations", check=True, dry_run=True),
     }
 
