@@ -196,6 +196,20 @@ def test_a_new_key_is_no_new_try(browser: Browser, link: str) -> None:
     assert "Too many wrong codes" in browser.post("/enrol/totp/", {"code": "000000"}).text
 
 
+def test_a_second_factor_ends_a_session_that_waits_before_it(browser: Browser, link: str, trail: Trail) -> None:
+    """Mallory has the password, and signs in while carol sets up her second factor."""
+    choose(browser, link)
+    carol, mallory = User.objects.get(), Browser()
+    mallory.give_password(carol)
+    assert mallory.get("/sign-in/verify/").url == "/enrol/totp/"
+    browser.get("/enrol/totp/")
+    browser.post("/enrol/totp/", {"code": code_of(carol)})
+    assert mallory.get("/sign-in/verify/").url == "/sign-in/"
+    assert browser.get("/").status_code == 200
+    assert trail()[-2:] == [("accounts.sign_in", True), ("accounts.sessions.end", True)]
+    assert Session.objects.filter(user=carol).count() == 1
+
+
 def test_the_code_of_the_enrolment_does_not_sign_in_again(browser: Browser, link: str) -> None:
     choose(browser, link)
     browser.get("/enrol/totp/")

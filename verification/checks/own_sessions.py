@@ -64,6 +64,7 @@ def _looked_at(host: Host) -> dict[str, Any]:
         move_out(host, [f"verify-{tag}-none"], {email: {"email": email} for email in emails})
 
 
-@probe("X-17", touches=("services: end sessions",), spoils=("BLD-021",))
-def sessions_end_in_the_log_alone_since_a_telephone_was_signed_out_by_mistake(host: Host) -> None:
-    patch_application(host, "accounts/services.py", "    Session.objects.filter(session_key__in=chosen).delete()\n", "")
+@probe("X-17", touches=("services: sessions",), spoils=("BLD-021",))
+def the_button_ends_nothing_since_somebody_was_signed_out_by_mistake(host: Host) -> None:
+    chosen = "    chosen = [key for key in keys if name_of(key) in names]\n"
+    patch_application(host, "accounts/services.py", chosen, "    chosen = list[str]()\n")

@@ -8,11 +8,12 @@ from enum import Enum
 from axes.models import AccessAttempt
 from django.contrib.auth import authenticate
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from casemate.accounts import lockout
 from casemate.accounts.models import EnrolmentLink, Session, TotpDevice, User, digest, normalised
-from casemate.accounts.sessions import name_of
+from casemate.accounts.sessions import name_of, stored
 from casemate.accounts.totp import new_seed
 from casemate.audit.actions import Action
 from casemate.audit.origin import STRANGER, TERMINAL, Actor, Origin, Target
@@ -113,12 +114,10 @@ def set_password_by_link(*, token: str, password: str, origin: Origin) -> User:
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
     TotpDevice.objects.filter(user=user).delete()
-    ended, _models = Session.objects.filter(user=user).delete()
     actor, target = Actor.person(user), Target.person(user)
     record(Action.ENROLMENT_LINK_USED, actor=actor, origin=origin, target=target, success=True)
     record(Action.PASSWORD_SET, actor=actor, origin=origin, target=target, success=True)
-    if ended:
-        record(Action.SESSIONS_ENDED, actor=actor, origin=origin, target=target, success=True, detail={"ended": ended})
+    _end_sessions(Session.objects.filter(user=user), user, origin)
     return user
 
 
@@ -187,8 +186,8 @@ def check_code(*, user: User, code: str, origin: Origin) -> Checked:
 
 
 @committed
-def confirm_device(*, user: User, code: str, origin: Origin) -> Checked:
-    """The first code of a new device. RIGHT makes it the person's second factor and signs them in."""
+def confirm_device(*, user: User, code: str, origin: Origin, session_key: str | None) -> Checked:
+    """The first code of a new device. RIGHT makes it the second factor, and of that session the person's only one."""
     if not user.may_set_up_second_factor():
         raise SetUpClosed
     device = TotpDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
@@ -204,6 +203,8 @@ def confirm_device(*, user: User, code: str, origin: Origin) -> Checked:
     _note_sign_in(user, origin)
     record(Action.TOTP_ENROLLED, actor=Actor.person(user), origin=origin, target=Target.person(user), success=True)
     _record_sign_in(user, origin)
+    # Somebody else may have the password, and wait before the second factor.
+    _end_sessions(Session.objects.filter(user=user).exclude(session_key=stored(session_key or "")), user, origin)
     return checked
 
 
@@ -250,15 +251,11 @@ def sign_out(*, user: User, origin: Origin) -> None:
 
 
 @committed
-def end_sessions(*, user: User, names: Collection[str], origin: Origin) -> int:
-    """Ends those of the person's sessions; how many there were. Names of others' sessions, or of none, end nothing."""
+def end_sessions(*, user: User, names: Collection[str], origin: Origin) -> None:
+    """Ends those of the person's sessions. Names of others' sessions, or of none, end nothing."""
     keys = Session.objects.select_for_update().filter(user=user).values_list("session_key", flat=True)
     chosen = [key for key in keys if name_of(key) in names]
-    Session.objects.filter(session_key__in=chosen).delete()
-    if chosen:
-        who = {"actor": Actor.person(user), "origin": origin, "target": Target.person(user)}
-        record(Action.SESSIONS_ENDED, **who, success=True, detail={"ended": len(chosen)})
-    return len(chosen)
+    _end_sessions(Session.objects.filter(session_key__in=chosen), user, origin)
 
 
 def _check_confirmed(user: User, code: str, origin: Origin) -> Checked:
@@ -300,6 +297,14 @@ def _note_sign_in(user: User, origin: Origin) -> None:
     row.save(
         update_fields=["previous_sign_in_at", "previous_sign_in_from", "signed_in_at", "signed_in_from"],
     )
+
+
+def _end_sessions(rows: QuerySet[Session], user: User, origin: Origin) -> None:
+    """Whoever changes a password or a factor because somebody else is in must not leave that somebody in."""
+    ended, _models = rows.delete()
+    if ended:
+        who = {"actor": Actor.person(user), "origin": origin, "target": Target.person(user)}
+        record(Action.SESSIONS_ENDED, **who, success=True, detail={"ended": ended})
 
 
 def _record_sign_in(user: User, origin: Origin) -> None:

@@ -176,7 +176,9 @@ def enrol_totp(request: HttpRequest) -> HttpResponse:
             context |= shown_once(services.new_key(user=user), user)
         elif form.is_valid():
             origin = Origin.of(request)
-            checked = services.confirm_device(user=user, code=form.cleaned_data["code"], origin=origin)
+            checked = services.confirm_device(
+                user=user, code=form.cleaned_data["code"], origin=origin, session_key=request.session.session_key
+            )
             if checked.result is services.Result.RIGHT:
                 finish_session(request)
                 return redirect("profile")
