@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from verification.remote.sections import Parameters, on_request
-from verification.remote.visitor import Visitor, key_on, led
+from verification.remote.visitor import Visitor, led
 from verification.remote.wire import https, request
 
 # A quotation mark, a line break as JSON writes it, and a field that would name another address.
@@ -59,7 +59,7 @@ def canary_walk(parameters: Parameters) -> dict[str, Any]:
     carol.get(carol.person["path"])
     seen["password set"] = led(carol.post(carol.person["path"], password=password, again=password))
     kept()
-    carol.seed = key_on(carol.get("/enrol/totp/"))
+    carol.read_seed()
     if (left := 30 - time.time() % 30) < 6:
         time.sleep(left)
     seen["second factor"] = led(carol.post("/enrol/totp/", code=code(-1)))

@@ -47,8 +47,7 @@ class Visitor:
         before = self.jar.get("__Host-sessionid", "")
         alone = {path: led(self.get(path)) for path in self.parameters["routes"]} if self.person.get("walks") else {}
         first = key_on(self.get("/enrol/totp/"))
-        second_factor = self.get("/enrol/totp/")
-        self.seed = key_on(second_factor)
+        second_factor = self.read_seed()
         refused = self.post("/enrol/totp/", code="000000")
         wrong, shown_again = led(refused), key_on(refused)
         after_wrong = led(self.get("/"))
@@ -84,6 +83,12 @@ class Visitor:
             "the digest opens": led(stored.get("/")),
             "page of the second factor": looked_at(second_factor, self.parameters["site"]),
         }
+
+    def read_seed(self) -> dict[str, Any]:
+        """The page that shows the key of a new second factor, from which an app would make its codes."""
+        shown = self.get("/enrol/totp/")
+        self.seed = key_on(shown)
+        return shown
 
     def _beside_the_window(self) -> dict[str, str]:
         """Codes of a minute ago and of in a minute, each with time until the next half minute, in which it would be another's turn."""
