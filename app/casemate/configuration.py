@@ -32,6 +32,13 @@ def allowing(text: str) -> str:
     return text
 
 
+def leading_over_tls(host: str) -> str:
+    if host == "localhost":
+        raise ValueError("for localhost the client library takes the socket, without TLS: give the certificate's name")
+    return host
+
+
+DatabaseHost = Annotated[HostName, AfterValidator(leading_over_tls)]
 PolicyText = Annotated[str, AfterValidator(readable)]
 FeaturesText = Annotated[str, AfterValidator(allowing)]
 
@@ -48,7 +55,7 @@ class Environment(BaseSettings):
     site_name: HostName
     database_account: Literal["app", "migrate", "test"]
     database_ca: FilePath
-    database_host: HostName = "db.casemate.internal"
+    database_host: DatabaseHost = "db.casemate.internal"
     database_port: Annotated[int, Field(ge=1, le=65535)] = 3306
     database_name: Identifier = "casemate"
     audit_schema: Identifier = "casemate_audit"

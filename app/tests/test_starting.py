@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from casemate.configuration import Misconfigured
+from casemate.configuration import Environment, Misconfigured
 from casemate.starting import verify_database
 
 
@@ -46,3 +46,10 @@ def test_a_database_that_is_away_is_waited_for(
     monkeypatch.setattr("logging.Logger.propagate", True, raising=False)
     verify_database()
     assert "does not answer yet" in caplog.text
+
+
+def test_a_database_by_the_name_of_the_socket_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Port, TLS and the authority would be set, and none of them used."""
+    monkeypatch.setenv("CASEMATE_DATABASE_HOST", "localhost")
+    with pytest.raises(Misconfigured, match=r"CASEMATE_DATABASE_HOST: .*takes the socket, without TLS"):
+        Environment.read()
