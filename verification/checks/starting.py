@@ -1,30 +1,41 @@
 """The application refuses to start where something is missing, and says what."""
 
+from typing import Any
+
 from verification.breaking import patch_application
 from verification.host import Host
 from verification.marks import control, probe
 from verification.witness import Witness
 
+Expected = dict[str, Any]
 DATABASE = "a database of another authority"
+SHOW = "sudo systemd-run --pipe --wait -p … /opt/casemate/current/venv/bin/gunicorn --config /etc/casemate/gunicorn.conf.py --check-config"
+
+
+def starts(host: Host) -> dict[str, Any]:
+    """What became of each start beside the service, tried once a verification."""
+    return host.trial("refused starts", lambda host: dict(host.look_inside({"sections": ["refused_starts"]})["refused_starts"]))
+
+
+def refused(host: Host, see: Witness, wanted: dict[str, str]) -> None:
+    """Each of these starts was refused for its reason; with everything in its place the very same start succeeds."""
+    tried = starts(host)
+    see.exactly("status of a start with everything", tried["everything"]["status"], 0, show=SHOW)
+    for name, reason in sorted(wanted.items()):
+        start = tried.get(name, {"status": "not tried", "says": ""})
+        see.exactly(f"status of a start, {name}", start["status"], 1, show=SHOW)
+        see.exactly(f"it says why: {name}", reason in start["says"], True, show=SHOW)
 
 
 @control("X-11", active=True)
-def test_a_start_with_something_missing_is_refused_and_says_what(host: Host, see: Witness, expected: dict[str, list[str]]) -> None:
-    starts = host.trial("refused starts", lambda host: dict(host.look_inside({"sections": ["refused_starts"]})["refused_starts"]))
-    show = (
-        "sudo systemd-run --pipe --wait -p … /opt/casemate/current/venv/bin/gunicorn --config /etc/casemate/gunicorn.conf.py --check-config"
-    )
-    wanted = {"everything", DATABASE, *(f"without {name}" for name in expected["credentials_of_the_service"])}
-    see.exactly("starts that were tried", set(starts), wanted, show="systemctl cat casemate.service")
-    see.exactly("status of a start with everything", starts["everything"]["status"], 0, show=show)
-    for name in sorted(wanted - {"everything"}):
-        start = starts.get(name, {"status": "not tried", "says": ""})
-        see.exactly(f"status of a start, {name}", start["status"], 1, show=show)
-        reason = "cannot be verified" if name == DATABASE else f"The credential {name.removeprefix('without ')} is missing"
-        see.exactly(f"it says why: {name}", reason in start["says"], True, show=show)
+def test_a_start_with_something_missing_is_refused_and_says_what(host: Host, see: Witness, expected: Expected) -> None:
+    credentials = {f"without {name}": f"The credential {name} is missing" for name in expected["credentials_of_the_service"]}
+    mistakes = {name for reasons in expected["refused_starts"].values() for name in reasons}
+    see.exactly("starts that were tried", set(starts(host)), {"everything", *credentials, *mistakes}, show="systemctl cat casemate.service")
+    refused(host, see, {DATABASE: "cannot be verified", **credentials})
 
 
-@probe("X-11", touches=("settings: secret key",), spoils=("BLD-021",))
+@probe("X-11", touches=("settings: secret key",), spoils=("BLD-021", "VAULT-017"))
 def a_secret_key_is_made_up_where_there_is_none_so_that_it_starts_in_any_case(host: Host) -> None:
     asked = 'self.secret_key = credentials.text("django-secret-key")'
     patch_application(
@@ -35,6 +46,6 @@ def a_secret_key_is_made_up_where_there_is_none_so_that_it_starts_in_any_case(ho
     )
 
 
-@probe("X-11", touches=("wsgi",), spoils=("BLD-021",))
+@probe("X-11", touches=("wsgi",), spoils=("BLD-021", "DB-005"))
 def the_database_is_not_looked_at_before_the_first_request(host: Host) -> None:
     patch_application(host, "wsgi.py", "\nverify_database()\n", "\n")

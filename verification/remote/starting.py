@@ -1,9 +1,10 @@
-"""Inside: starts of the application beside the one that runs, each with something missing."""
+"""Inside: starts of the application beside the one that runs, each with something missing or wrong."""
 
 import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +14,55 @@ UNITS = Path("/etc/systemd/system")
 SERVICE, SANDBOX = UNITS / "casemate.service", UNITS / "casemate.service.d" / "sandbox.conf"
 OF_A_START = ("User", "Group", "EnvironmentFile", "Environment", "MemoryMax", "TasksMax")
 BUNDLE = "/etc/casemate/pki/database/bundle.crt"
+ANOTHER_NAME = "another.casemate.internal"
 
 
 @on_request
 def refused_starts(_parameters: Parameters) -> dict[str, dict[str, Any]]:
-    """What became of a start with everything, without each credential, and with an authority that the database's certificate is not of.
+    """What became of a start with everything, without each credential, and with each mistake about the database and about Django's key.
 
-    gunicorn loads the application as for the service, under the same user, in the same sandbox, and takes no request.
+    gunicorn loads the application as for the service, under the same user, in the same sandbox, and takes no request. A few side by
+    side: each takes a second of a processor.
     """
     loads = _lines(SERVICE, "LoadCredential", "LoadCredentialEncrypted")
-    tried = {"everything": _start(loads)}
-    for left_out in loads:
-        name = left_out.partition("=")[2].partition(":")[0]
-        tried[f"without {name}"] = _start(line for line in loads if line != left_out)
+    starts = {"everything": loads, **{f"without {_named(left_out)}": [line for line in loads if line != left_out] for left_out in loads}}
     with tempfile.TemporaryDirectory(prefix="casemate-verifier-", dir="/run") as folder:
         Path(folder).chmod(0o755)
-        other = Path(folder, "other.crt")
-        subject = ["-subj", "/CN=another authority", "-days", "1", "-keyout", f"{folder}/other.key", "-out", str(other)]
-        output("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *subject)
-        other.chmod(0o644)
-        tried["a database of another authority"] = _start([*loads, f"BindReadOnlyPaths={other}:{BUNDLE}"])
-    return tried
+        starts |= _mistakes(Path(folder), loads)
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            return dict(zip(starts, pool.map(_start, starts.values()), strict=True))
+
+
+def _mistakes(folder: Path, loads: list[str]) -> dict[str, list[str]]:
+    """What a start is given where somebody made a mistake, with the files for it."""
+    other = folder / "other.crt"
+    subject = ["-subj", "/CN=another authority", "-days", "1", "-keyout", f"{folder}/other.key", "-out", str(other)]
+    output("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *subject)
+    nothing, hosts = folder / "nothing", folder / "hosts"
+    nothing.mkdir(mode=0o755)
+    # The same server, by a name that its certificate does not carry.
+    hosts.write_text(f"{Path('/etc/hosts').read_text()}\n127.0.0.1 {ANOTHER_NAME}\n")
+    for file in (other, hosts):
+        file.chmod(0o644)
+    # The last file that names a variable wins.
+    for name, host in (("named.env", ANOTHER_NAME), ("socket.env", "localhost")):
+        (folder / name).write_text(f"CASEMATE_DATABASE_HOST={host}\n")
+    short = folder / "short"
+    short.touch(mode=0o600)
+    short.write_text(secrets.token_urlsafe(64)[:49])
+    but_the_key = [line for line in loads if _named(line) != "django-secret-key"]
+    return {
+        "a database of another authority": [*loads, f"BindReadOnlyPaths={other}:{BUNDLE}"],
+        "a missing file of the authority": [*loads, f"BindReadOnlyPaths={nothing}:{Path(BUNDLE).parent}"],
+        "another name of the database": [*loads, f"BindReadOnlyPaths={hosts}:/etc/hosts", f"EnvironmentFile={folder}/named.env"],
+        "the database's socket": [*loads, f"EnvironmentFile={folder}/socket.env"],
+        "a key of 49 characters": [*but_the_key, f"LoadCredential=django-secret-key:{short}"],
+    }
+
+
+def _named(load: str) -> str:
+    """The name of the credential that a line loads."""
+    return load.partition("=")[2].partition(":")[0]
 
 
 @on_request

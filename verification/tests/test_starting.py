@@ -14,7 +14,11 @@ from verification.words import State
 EXPECTED = expectations.load("lab", {"site_name": "casemate.test"})
 STARTS: dict[str, dict[str, Any]] = {
     "everything": {"status": 0, "says": ""},
-    starting.DATABASE: {"status": 1, "says": "Misconfigured: The database at db:3306 cannot be verified: (2026, 'TLS/SSL error')."},
+    **{
+        name: {"status": 1, "says": f"Misconfigured: The database at db:3306 {reason} 'TLS/SSL error')."}
+        for reasons in EXPECTED["refused_starts"].values()
+        for name, reason in reasons.items()
+    },
     **{
         f"without {name}": {"status": 1, "says": f"Misconfigured: The credential {name} is missing in /run/credentials/x."}
         for name in EXPECTED["credentials_of_the_service"]
@@ -46,6 +50,11 @@ def test_a_host_that_refuses_each_for_its_reason_passes() -> None:
 )  # fmt: skip
 def test_a_start_that_is_not_refused_is_seen(name: str, start: dict[str, Any], seen: list[str]) -> None:
     assert failed({**copy.deepcopy(STARTS), name: start}) == seen
+
+
+def test_a_mistake_that_nobody_tried_is_seen() -> None:
+    fewer = {name: start for name, start in STARTS.items() if name != "the database's socket"}
+    assert failed(fewer) == ["starts that were tried"]
 
 
 def test_a_credential_that_nobody_tried_to_leave_out_is_seen() -> None:
