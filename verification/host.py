@@ -33,6 +33,7 @@ INSIDE = (
         "starting",
         "attested",
         "rollback",
+        "born",
     ),
 )
 PART_OF_HOUSEHOLD = "household: "

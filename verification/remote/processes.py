@@ -45,7 +45,7 @@ def processes(_parameters: Parameters) -> list[dict[str, Any]]:
 @section
 def secrets_in_sight(parameters: Parameters) -> dict[str, Any]:
     """Searches the places where a secret must not be. The values stay here: only the places leave this host."""
-    values = list(_credentials(parameters["services"]))
+    values = list(credentials(parameters["services"]))
     places: list[str] = []
     for folder in _folders():
         if int(folder.name) == os.getpid():
@@ -97,7 +97,7 @@ print(json.dumps({f"{name} to {gateway}:443": answer(pwd.getpwnam(name), gateway
 """
 
 
-def _credentials(services: list[str]) -> Iterator[tuple[str, bytes]]:
+def credentials(services: list[str]) -> Iterator[tuple[str, bytes]]:
     """The credentials that systemd gave to the running services. Certificates are no secrets."""
     for service in services:
         # As the first process sees it: systemd hides this folder from a unit with a view of its own, such as the host's own reading.

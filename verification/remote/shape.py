@@ -228,6 +228,10 @@ def different(names, other):
     return other if isinstance(other, str) else sorted(key for key in names.keys() | other.keys() if names.get(key) != other.get(key))
 
 
+def credential(name):
+    return Path(os.environ["CREDENTIALS_DIRECTORY"], name).read_text().strip()
+
+
 def settings_asked():
     from casemate.configuration import Environment
     names = loaded_with({})
@@ -238,6 +242,8 @@ def settings_asked():
     with connection.cursor() as cursor:
         cursor.execute("SELECT VERSION()")
         version = cursor.fetchone()[0]
+        cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_version'")
+        over = cursor.fetchone()[1]
     tries = {f"{name}={value}": loaded_with({name: value}) for name, tried in GIVEN["settings"].items() for value in tried}
     hopes = {value: loaded_with(dict.fromkeys(hoped, value)) for value in ("1", "True", "0", "")}
     loaded = [each for each in (names, *tries.values(), *hopes.values()) if not isinstance(each, str)]
@@ -251,6 +257,15 @@ def settings_asked():
         "engines": sorted({each["DATABASES"]["default"]["ENGINE"] for each in loaded}),
         "between lab and baseline": different(*(loaded_with({"CASEMATE_PROFILE": profile}) for profile in ("lab", "baseline"))),
         "in use": [connection.vendor, "MariaDB" in version],
+        "its own connection goes over": over,
+        "key": {
+            "characters": len(settings.SECRET_KEY), "different": len(set(settings.SECRET_KEY)),
+            "others": len(settings.SECRET_KEY_FALLBACKS),
+        },
+        "from its credential": {
+            "django-secret-key": settings.SECRET_KEY == credential("django-secret-key"),
+            "database-app-password": settings.DATABASES["default"]["PASSWORD"] == credential("database-app-password"),
+        },
     }
 
 

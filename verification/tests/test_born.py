@@ -1,0 +1,143 @@
+"""VAULT-017 and VAULT-018: what the program that makes a host's secrets does, by the program itself, and what the checks make of it.
+
+systemd-creds is a program of these tests, which seals nothing.
+"""
+
+import base64
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verification import expectations
+from verification.checks import born
+from verification.host import Facts
+from verification.inventory import ROOT
+from verification.remote import born as remote
+from verification.tests.conftest import Stage, an_inventory
+from verification.witness import Witness
+from verification.words import State
+
+EXPECTED = expectations.load("lab", {"site_name": "casemate.test"})
+CREDS = '#!/bin/sh\nfor last; do :; done\ncase $1 in encrypt) cat > "$last";; decrypt) shift; cat "$2";; esac\n'
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="the program gives what it makes to root")
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """The host's own program and names; called, it replaces a text in the program."""
+    (tmp_path / "systemd-creds").write_text(CREDS)
+    (tmp_path / "systemd-creds").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    own = tmp_path / "casemate-credentials"
+    own.write_text((ROOT / "files/credentials/casemate-credentials").read_text())
+    own.chmod(0o755)
+    for name, value in {"PROGRAM": str(own), "MEMORY": str(tmp_path), "NAMES": ROOT / "files/credentials/names.yml"}.items():
+        monkeypatch.setattr(remote, name, value)
+    monkeypatch.setattr(remote, "STORE", tmp_path / "store")
+    if os.geteuid() == 0:
+        remote.ensured(remote.STORE, remote.NAMES)
+    else:
+        remote.STORE.mkdir()
+        (remote.STORE / remote.KEY).write_text("the key of this host")
+
+    def replace(old: str, new: str) -> None:
+        assert old in own.read_text()
+        own.write_text(own.read_text().replace(old, new))
+
+    return replace
+
+
+def keys() -> list[str]:
+    host, see = Stage(an_inventory()).hosts[0], Witness()
+    host.tried = {"keys that are made": remote.keys_made({})}
+    born.test_keys_come_from_the_systems_random_source_alone(host, see, EXPECTED)
+    return [one.what for one in see.observations if one.state is not State.PASS]
+
+
+def again() -> list[str]:
+    host, see = Stage(an_inventory()).hosts[0], Witness()
+    host.tried = {"secrets made again": remote.secrets_made_again({})}
+    born.test_a_second_run_changes_no_secret_and_makes_just_the_one_that_is_missing(host, see, EXPECTED)
+    return [one.what for one in see.observations if one.state is not State.PASS]
+
+
+def test_keys_of_the_program_are_long_and_of_the_source_alone(program: Callable[[str, str], None]) -> None:
+    assert keys() == []
+
+
+@pytest.mark.parametrize(
+    ("new", "seen"),
+    [
+        ("(str(time.time_ns()) * 4).encode()", "keys of a source that says the same twice"),
+        ("secrets.token_urlsafe(24).encode()", "characters of a new key"),
+        ('b"django-insecure-" + b"0123456789" * 5', "keys of a source that says something else"),
+    ],
+)
+def test_a_key_of_something_else_is_seen(program: Callable[[str, str], None], new: str, seen: str) -> None:
+    program("secrets.token_urlsafe(48).encode()", new)
+    assert seen in keys()
+
+
+@as_root
+def test_a_second_run_changes_nothing(program: Callable[[str, str], None]) -> None:
+    before = remote.digests(remote.STORE)
+    assert again() == []
+    assert remote.digests(remote.STORE) == before, "what was tried was tried in a copy"
+
+
+@as_root
+def test_a_key_that_is_made_anew_each_time_is_seen_and_the_hosts_own_stays(program: Callable[[str, str], None]) -> None:
+    program("if not path.exists():", f'if not path.exists() or credential.name == "{born.KEY}":')
+    before = remote.digests(remote.STORE)
+    assert "secrets that a second run changes" in again()
+    assert remote.digests(remote.STORE) == before
+
+
+def searched(text: bytes, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    values = [(name, f"the value of {name}".encode()) for name in (*born.SEARCHED, "audit-keys")]
+    monkeypatch.setattr(remote, "credentials", lambda _services: values)
+    packed = base64.b64encode(zlib.compress(text)).decode()
+    host, see = Stage(an_inventory()).hosts[0], Witness()
+    host.tried = {"secrets in the checkout": remote.secrets_in_text({"packed": packed, "names": born.SEARCHED, "words": [born.KNOWN]})}
+    born.in_the_checkout(host, see, born.KEY)
+    return [one.what for one in see.observations if one.state is not State.PASS]
+
+
+def test_a_key_in_the_checkout_is_seen_and_so_is_a_search_that_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = born.KNOWN.encode()
+    assert searched(b"a file\n" + known, monkeypatch) == []
+    assert searched(known + b"\nSECRET_KEY = 'the value of django-secret-key'", monkeypatch) == [f"{born.KEY} in the checkout's files"]
+    assert searched(b"another file", monkeypatch) == ["the same search finds what is there"]
+
+
+def test_what_the_search_must_find_is_there() -> None:
+    assert born.KNOWN in (ROOT / "files/systemd/casemate.service").read_text()
+
+
+def in_use(**changed: Any) -> list[str]:
+    host, see = Stage(an_inventory()).hosts[0], Witness()
+    key = {"characters": 64, "different": 41, "others": 0, **changed}
+    settings = {"key": key, "from its credential": {born.KEY: changed.get("own", True)}}
+    search = {"searched_for": [born.KEY, "audit-keys"], "places": changed.get("places", [])}
+    host.inside = Facts({"settings": {"value": settings}, "secrets_in_sight": {"value": search}})
+    born.test_the_key_in_use_is_long_and_stands_in_no_file(host, see, EXPECTED)
+    return [one.what for one in see.observations if one.state is not State.PASS]
+
+
+@pytest.mark.parametrize(
+    ("changed", "seen"),
+    [
+        ({}, []),
+        ({"own": False}, ["the key in use is the credential's"]),
+        ({"characters": 49}, ["its characters"]),
+        ({"different": 10}, ["different characters in it"]),
+        ({"others": 1}, ["other keys whose signatures count"]),
+        ({"places": [f"{born.KEY} in /etc/x"]}, ["environments, arguments, files and parts of the release in which it stands"]),
+    ],
+)
+def test_a_key_that_is_short_somebody_elses_or_in_a_file_is_seen(changed: dict[str, Any], seen: list[str]) -> None:
+    assert in_use(**changed) == seen
