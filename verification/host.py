@@ -33,6 +33,7 @@ INSIDE = (
         "starting",
         "attested",
         "rollback",
+        "connected",
         "born",
     ),
 )

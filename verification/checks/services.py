@@ -116,7 +116,7 @@ def test_secrets_are_nowhere_but_in_credentials(host: Host, see: Witness, expect
     see.exactly("variables in its environment", names - set(expected["environment"]), set(), show="sudo cat /proc/PID/environ")
 
 
-@probe("X-10", touches=("application.env",))
+@probe("X-10", touches=("application.env",), spoils=("DB-006",))
 def a_password_goes_into_the_environment_file(host: Host) -> None:
     host.sudo(
         "value=$(cat /run/credentials/casemate.service/database-app-password) && "

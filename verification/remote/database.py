@@ -34,7 +34,7 @@ UNION ALL SELECT CONCAT("'", User, "'@'", Host, "'"), CONCAT('ROUTINE ', Proc_pr
   FROM mysql.procs_priv
 UNION ALL SELECT CONCAT("'", User, "'@'", Host, "'"), 'ROLE', Role, Admin_option FROM mysql.roles_mapping
 """
-VARIABLES = ("local_infile", "max_connections", "require_secure_transport", "secure_file_priv", "tls_version", "version")
+VARIABLES = ("local_infile", "max_connections", "require_secure_transport", "secure_file_priv", "tls_version", "version", "wait_timeout")
 
 
 @section
