@@ -48,8 +48,14 @@ def test_a_database_that_is_away_is_waited_for(
     assert "does not answer yet" in caplog.text
 
 
-def test_a_database_by_the_name_of_the_socket_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Port, TLS and the authority would be set, and none of them used."""
-    monkeypatch.setenv("CASEMATE_DATABASE_HOST", "localhost")
-    with pytest.raises(Misconfigured, match=r"CASEMATE_DATABASE_HOST: .*takes the socket, without TLS"):
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [("localhost", "takes the socket, without TLS"), ("127.0.0.1", "an address is no name"), ("::1", "pattern")],
+)
+def test_a_database_without_a_name_to_verify_is_refused(
+    monkeypatch: pytest.MonkeyPatch, host: str, sentence: str
+) -> None:
+    """Port, TLS and the authority would be set, and not all of them used."""
+    monkeypatch.setenv("CASEMATE_DATABASE_HOST", host)
+    with pytest.raises(Misconfigured, match=rf"CASEMATE_DATABASE_HOST: .*{sentence}"):
         Environment.read()

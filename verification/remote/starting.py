@@ -45,7 +45,7 @@ def _mistakes(folder: Path, loads: list[str]) -> dict[str, list[str]]:
     for file in (other, hosts):
         file.chmod(0o644)
     # The last file that names a variable wins.
-    for name, host in (("named.env", ANOTHER_NAME), ("socket.env", "localhost")):
+    for name, host in (("named.env", ANOTHER_NAME), ("socket.env", "localhost"), ("address.env", "127.0.0.1")):
         (folder / name).write_text(f"CASEMATE_DATABASE_HOST={host}\n")
     short = folder / "short"
     short.touch(mode=0o600)
@@ -56,6 +56,7 @@ def _mistakes(folder: Path, loads: list[str]) -> dict[str, list[str]]:
         "a missing file of the authority": [*loads, f"BindReadOnlyPaths={nothing}:{Path(BUNDLE).parent}"],
         "another name of the database": [*loads, f"BindReadOnlyPaths={hosts}:/etc/hosts", f"EnvironmentFile={folder}/named.env"],
         "the database's socket": [*loads, f"EnvironmentFile={folder}/socket.env"],
+        "the database's address": [*loads, f"EnvironmentFile={folder}/address.env"],
         "a key of 49 characters": [*but_the_key, f"LoadCredential=django-secret-key:{short}"],
     }
 
