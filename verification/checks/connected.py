@@ -48,6 +48,12 @@ def to_be_encrypted_is_thought_to_be_enough(host: Host) -> None:
     patch_application(host, "configuration.py", '"ssl_mode": "VERIFY_IDENTITY"', '"ssl_mode": "REQUIRED"')
 
 
+@probe("DB-005", touches=("starting: away",), spoils=("BLD-021", "X-11"))
+def a_certificate_that_was_about_to_be_renewed_is_waited_for(host: Host) -> None:
+    """The service had not come back one night; since then a database that cannot be verified passes for one that is away."""
+    patch_application(host, "starting.py", "AWAY = {NO_SOCKET, NO_HOST, GONE, LOST}", "AWAY = {NO_SOCKET, NO_HOST, GONE, LOST, 2026}")
+
+
 @control("DB-006")
 def test_the_password_is_the_credentials_and_stands_nowhere_else(host: Host, see: Witness) -> None:
     see.exactly("the password in use is the credential's", host.inside["settings"]["from its credential"][PASSWORD], True)
