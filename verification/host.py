@@ -35,6 +35,7 @@ INSIDE = (
         "rollback",
         "connected",
         "born",
+        "escaping",
     ),
 )
 PART_OF_HOUSEHOLD = "household: "

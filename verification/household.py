@@ -15,8 +15,8 @@ from verification.host import Host, NotObserved, facts_of, script_of
 NAMES = ("alice", "mallory", "carol", "nobody")  # nobody is not enrolled
 HERE, ELSEWHERE = "127.0.0.8", "127.0.0.9"  # from where they come
 # What is done beyond moving in, where a check asks for it: passwords stored and opened, each address tried in each role, each page looked
-# at, sessions made older, codes given that are too old or too new, wrong passwords guessed, and locks tried and lifted.
-PARTS = frozenset({"vault", "each role", "pages", "ages", "window", "guessing", "locks"})
+# at, scripts typed as names, sessions made older, codes given that are too old or too new, wrong passwords guessed, locks tried and lifted.
+PARTS = frozenset({"vault", "each role", "pages", "markup", "ages", "window", "guessing", "locks"})
 # Run by the application's own command: a session without a sign-in, of which everything can be said.
 SESSION = """
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def session_of(user, whole=True, started=0, seen=0, **said):
     session.create()
     return session.session_key
 """
-MODULES = ("sections", "pages", "wire", "visitor", "vaults", "each_role", "people", "own_sessions")
+MODULES = ("sections", "pages", "wire", "visitor", "vaults", "each_role", "typed", "people", "own_sessions")
 SOCKET = "/run/casemate/gunicorn.sock"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from verification.remote.each_role import in_each_role
 from verification.remote.pages import looked_at
 from verification.remote.sections import Parameters, on_request, output
+from verification.remote.typed import as_text, by_script
 from verification.remote.vaults import vault_walk
 from verification.remote.visitor import NOWHERE, Visitor, led, plain_of
 
@@ -45,6 +46,7 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
     alice.get(f"/o/{own}/vault/new/")
     alice.post(f"/o/{own}/vault/new/", name="Router", folder=ids["vault/folders"], password="nobody-uses-it")  # noqa: S106
     ids["vault"] = first_id(alice.get(f"/o/{own}/vault/"), f"/o/{own}/vault/")
+    seen["by script"] = by_script(alice, own)
     seen["made"] = sorted(kind for kind, made in ids.items() if made != NOWHERE)
     if "each role" in parameters["parts"]:
         seen["each role"] = in_each_role(alice, carol, own, ids)
@@ -79,6 +81,8 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
         "of their own": sum(f"/o/{mine}/audit/" in page for mine, page in pages),
         "of the other's": sum(f"/o/{other if mine == own else own}/" in page for mine, page in pages),
     }
+    if "markup" in parameters["parts"]:
+        seen["markup"] = as_text(alice, carol, own, ids)
     if "ages" in parameters["parts"]:
         seen["ages"] = ages(parameters)
     if "guessing" in parameters["parts"]:
