@@ -175,7 +175,7 @@ def test_who_guesses_at_ssh_feels_the_ban(host: Host, see: Witness, declared: Ex
     see.exactly("others are served", seen["others"], True)
 
 
-@probe("BAN-001", touches=("fail2ban: jail sshd",), spoils=("BAN-002", "BAN-004", "HOST-003", "HOST-004"))
+@probe("BAN-001", touches=("fail2ban: jail sshd",), spoils=("BAN-002", "BAN-004", "HOST-003", "HOST-004", "LOG-001"))
 def ssh_logs_to_a_file_again_and_the_jail_reads_it(host: Host) -> None:
     host.sudo(
         r"sed -i '/^\[sshd\]/a backend = auto\nlogpath = /var/log/auth.log' /etc/fail2ban/jail.local && touch /var/log/auth.log && "

@@ -25,7 +25,7 @@ def test_a_password_alone_opens_enrolment_and_sign_out(host: Host, see: Witness,
     see.exactly("what is not sent to the second factor", opened, expected["people"]["opened_by_password"])
 
 
-@probe("AUTH-010", touches=("gate",), spoils=("APP-013", "AUTH-013", "AUTH-020", "BLD-021"))
+@probe("AUTH-010", touches=("gate",), spoils=("APP-013", "AUD-005", "AUTH-013", "AUTH-020", "BLD-021"))
 def a_second_factor_is_left_out_for_a_demonstration(host: Host) -> None:
     patch_application(host, "accounts/gate.py", "if level is Access.SIGNED_IN and not signed_in(request):", "if False:")
 
@@ -94,7 +94,7 @@ def test_a_lock_ends_after_an_hour(host: Host, see: Witness) -> None:
     see.exactly("seconds to wait that it says", household.seen["guessing"]["retry after"], "3600")
 
 
-@probe("AUTH-017", touches=("settings: cool-off",), spoils=("BLD-021",))
+@probe("AUTH-017", touches=("settings: cool-off",), spoils=("AUTH-020", "BLD-021"))
 def a_lock_lasts_a_day(host: Host) -> None:
     patch_application(host, "settings.py", "AXES_COOLOFF_TIME = timedelta(hours=1)", "AXES_COOLOFF_TIME = timedelta(days=1)")
 
@@ -178,7 +178,9 @@ def test_the_ways_to_sign_in_stand_in_their_order(host: Host, see: Witness, expe
     see.exactly("ways to sign in, in their order", ways, expected["people"]["backends"], show="sudo casemate diffsettings --all")
 
 
-@probe("AUTH-029", touches=("settings: backends",), spoils=("AUTH-016", "AUTH-018", "AUTH-019", "AUTH-020", "BLD-021"))
+@probe(
+    "AUTH-029", touches=("settings: backends",), spoils=("AUD-005", "AUD-011", "AUTH-016", "AUTH-018", "AUTH-019", "AUTH-020", "BLD-021")
+)
 def the_way_with_the_lock_is_left_out(host: Host) -> None:
     patch_application(host, "settings.py", '"axes.backends.AxesStandaloneBackend", ', "")
 
@@ -192,7 +194,7 @@ def test_a_session_is_a_random_reference(host: Host, see: Witness) -> None:
     see.exactly("rows in the database under the digests", household.sessions, 3)
 
 
-@probe("APP-011", touches=("sessions",), spoils=("BLD-021",))
+@probe("APP-011", touches=("sessions",), spoils=("APP-012", "BLD-021"))
 def sessions_are_stored_as_they_are(host: Host) -> None:
     patch_application(host, "accounts/sessions.py", "return hashlib.sha256(session_key.encode()).hexdigest()", "return session_key")
 
