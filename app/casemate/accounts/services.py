@@ -303,8 +303,8 @@ def _end_sessions(rows: QuerySet[Session], user: User, origin: Origin) -> None:
     """Whoever changes a password or a factor because somebody else is in must not leave that somebody in."""
     ended, _models = rows.delete()
     if ended:
-        who = {"actor": Actor.person(user), "origin": origin, "target": Target.person(user)}
-        record(Action.SESSIONS_ENDED, **who, success=True, detail={"ended": ended})
+        actor, target = Actor.person(user), Target.person(user)
+        record(Action.SESSIONS_ENDED, actor=actor, origin=origin, target=target, success=True, detail={"ended": ended})
 
 
 def _record_sign_in(user: User, origin: Origin) -> None:
