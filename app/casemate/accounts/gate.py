@@ -55,11 +55,6 @@ def finish_session(request: HttpRequest) -> None:
     request.session[SECOND_FACTOR] = request.session[SEEN] = datetime.now(UTC).timestamp()
 
 
-def over(started: datetime, seen: datetime, now: datetime) -> bool:
-    """Whether a session is past its absolute age, or was left alone for too long."""
-    return now - started > settings.SESSION_ABSOLUTE or now - seen > settings.SESSION_IDLE
-
-
 def signed_in(request: HttpRequest) -> bool:
     return request.user.is_authenticated and SECOND_FACTOR in request.session
 
@@ -111,7 +106,7 @@ class SignInGate:
         """End a session past its idle or absolute age; note that a younger one was used."""
         now = datetime.now(UTC)
         started, seen = (datetime.fromtimestamp(request.session.get(name, 0), UTC) for name in (STARTED, SEEN))
-        if over(started, seen, now):
+        if now - started > settings.SESSION_ABSOLUTE or now - seen > settings.SESSION_IDLE:
             logout(request)
             return True
         if now - seen > TOUCH_EVERY:
