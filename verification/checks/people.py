@@ -210,7 +210,7 @@ def test_a_session_ends_by_itself(host: Host, see: Witness, expected: Expected) 
         see.exactly(f"what keeps {name}'s cookie beyond the browser", enrolment["the cookie is kept by"], [])
 
 
-@probe("APP-012", touches=("gate: age",), spoils=("BLD-021",))
+@probe("APP-012", touches=("gate: age",), spoils=("BLD-021", "X-17"))
 def somebody_complains_of_too_many_sign_ins(host: Host) -> None:
     patch_application(
         host, "accounts/gate.py", "if now - started > settings.SESSION_ABSOLUTE or now - seen > settings.SESSION_IDLE:", "if False:"

@@ -144,6 +144,7 @@ def the_log_may_be_late(host: Host) -> None:
         actor=assurance.actor,
         origin=assurance.origin,
         target=target(password),
+        success=True,
         detail=about,
         stream=stream,
     )
@@ -154,8 +155,8 @@ def the_log_may_be_late(host: Host) -> None:
 
     from casemate.audit.services import committed as alone
 
-    fields = {"actor": assurance.actor, "origin": assurance.origin, "target": target(password), "detail": about, "stream": stream}
-    threading.Timer(0.1, alone(record), (action,), fields).start()
+    who = {"actor": assurance.actor, "origin": assurance.origin, "target": target(password)}
+    threading.Timer(0.1, alone(record), (action,), {**who, "success": True, "detail": about, "stream": stream}).start()
     return password, revision
 """
     patch_application(host, "vault/reveals.py", f"    record{told}", late)
