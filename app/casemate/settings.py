@@ -41,6 +41,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # The first ones lay headers on every answer, so that an error made further in has them too.
     "casemate.headers.PolicyHeaders",
+    "casemate.transport.OverTlsAlone",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -156,7 +157,7 @@ PERMISSIONS_POLICY = features.header(features.parse(_environment.allowed_feature
 SILENCED_SYSTEM_CHECKS = [
     "axes.W002",  # its middleware makes its own answer out of the request's form; ours is accounts/views.py's
     "security.W004",  # HSTS is nginx's alone: two layers would disagree
-    "security.W008",  # nginx answers plain HTTP with 308; no such request comes here
+    "security.W008",  # nginx answers plain HTTP with 308, and transport.py what comes past it
     "security.W021",  # preloading is a stage of nginx's HSTS
     "mail.W001",  # no mail is sent yet, and trying to must fail
 ]

@@ -14,6 +14,7 @@ HASHES = "sudo mariadb casemate -Ne \"SELECT DISTINCT SUBSTRING_INDEX(password, 
 SETTINGS = "sudo casemate diffsettings --all"
 ENVIRONMENT = "sudo cat /etc/casemate/application.env"
 KEYS = "sudo mariadb casemate -e 'SHOW CREATE TABLE accounts_user'"
+OVER_THE_SOCKET = "sudo curl -si --unix-socket /run/casemate/gunicorn.sock http://SITE/sign-in/"
 MIGRATIONS = "sudo casemate makemigrations --check --dry-run"
 # In lower case, as Django 6 words its debugging pages.
 SETTING_NAMES = ("traceback", "installed_apps", "settings_module", "seeing this error because", "urlconf", "debug = true")
@@ -54,6 +55,20 @@ def the_site_becomes_the_default_server(host: Host) -> None:
         '\'s/return 444;/return 200 "welcome";/; s/ssl_reject_handshake on;/ssl_certificate \\/etc\\/casemate\\/pki\\/edge\\/server.crt; '
         "ssl_certificate_key \\/etc\\/casemate\\/pki\\/edge\\/server.key;/' && nginx -t && nginx -s reload && sleep 0.3"
     )
+
+
+@control("APP-004")
+def test_over_its_socket_it_answers_who_came_by_https_alone(host: Host, see: Witness) -> None:
+    answers = host.inside["answers_by_scheme"]
+    see.exactly("what was said of the scheme", set(answers), {"https", "in clear", "both", "nothing"})
+    for said, answer in answers.items():
+        wanted = {"status": "200", "cookies": 1, "a page": True} if said == "https" else {"status": "400", "cookies": 0, "a page": False}
+        see.exactly(f"answer where the proxy says: {said}", answer, wanted, show=OVER_THE_SOCKET)
+
+
+@probe("APP-004", touches=("settings: transport",), spoils=("BLD-021", "APP-018"))
+def a_check_of_health_asks_over_the_socket_without_a_word_of_the_scheme(host: Host) -> None:
+    patch_application(host, "settings.py", '    "casemate.transport.OverTlsAlone",\n', "")
 
 
 @control("APP-006")

@@ -85,17 +85,36 @@ def headers_of_the_application(parameters: Parameters) -> dict[str, list[list[st
     return {kind: _asked(path, parameters["site_name"]) for kind, path in paths.items()}
 
 
+@section
+def answers_by_scheme(parameters: Parameters) -> dict[str, dict[str, Any]]:
+    """What it answers over its socket to who says that it came by HTTPS, in clear, by both, or nothing of it."""
+    schemes = {"https": "https", "in clear": "http", "both": "http, https", "nothing": ""}
+    found = {}
+    for name, scheme in schemes.items():
+        head, _, body = _received(parameters["page"], parameters["site_name"], scheme).partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").lower().split("\r\n")
+        cookies = sum(line.startswith("set-cookie:") for line in lines)
+        found[name] = {"status": lines[0].split(" ")[1], "cookies": cookies, "a page": b"<html" in body}
+    return found
+
+
 def _asked(path: str, site: str) -> list[list[str]]:
+    head = _received(path, site, "https").partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+    return [[key.strip().lower(), value.strip()] for key, _, value in (line.partition(":") for line in head)]
+
+
+def _received(path: str, site: str, scheme: str) -> bytes:
+    """The whole answer of the application's socket; `scheme` is the word of a proxy, or nobody's where it is empty."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(20)
         connection.connect(APPLICATION)
-        lines = [f"GET {path} HTTP/1.1", f"Host: {site}", "X-Real-IP: 127.0.0.8", "X-Forwarded-Proto: https", "Connection: close"]
+        words = [f"X-Forwarded-Proto: {scheme}"] if scheme else []
+        lines = [f"GET {path} HTTP/1.1", f"Host: {site}", "X-Real-IP: 127.0.0.8", *words, "Connection: close"]
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         received = b""
-        while b"\r\n\r\n" not in received and (chunk := connection.recv(65536)):
+        while chunk := connection.recv(65536):
             received += chunk
-    head = received.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
-    return [[key.strip().lower(), value.strip()] for key, _, value in (line.partition(":") for line in head)]
+    return received
 
 
 @section
