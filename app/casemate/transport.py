@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 
 class OverTlsAlone:
-    """Without the proxy's word for HTTPS no page and no cookie; no redirect either, which a wrong edge would make a loop."""
+    """No page and no cookie without the proxy's word for HTTPS. No redirect: behind a wrong edge it would loop."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
