@@ -96,10 +96,10 @@ def verify(
     run.problems += session.problems
     plugin = Plugin(session, run, only, progress, None if isinstance(active, bool) else frozenset(active))
     # confcutdir: else pytest lists the folders above as well. unraisableexception would collect garbage for longer than some checks take.
-    arguments = [str(folder), "--rootdir", str(folder), "--confcutdir", str(folder), "-c", str(CHECKS / "pytest.ini")]
+    arguments = ["--rootdir", str(folder), "--confcutdir", str(folder), "-c", str(CHECKS / "pytest.ini")]
     arguments += [part for name in ("terminal", "cacheprovider", "unraisableexception") for part in ("-p", f"no:{name}")]
     # Checks observe and assert nothing: rewriting their asserts takes longer than judging them.
-    arguments += ["--import-mode", "importlib", "--assert", "plain", "-s"]
+    arguments += ["--import-mode", "importlib", "--assert", "plain", "-s", *_modules(folder, only, marked or marks.MARKED)]
     with _no_other_plugins():
         status = pytest.main(arguments, plugins=[plugin])
     if plugin.broken:
@@ -110,6 +110,13 @@ def verify(
     run.hosts = [_described(host) for host in session.hosts]
     run.seconds = time.monotonic() - clock
     return run
+
+
+def _modules(folder: Path, only: frozenset[str] | None, marked: Marked) -> list[str]:
+    """The modules that hold the checks of these controls, as far as they are known: to collect all takes longer than one look at a host."""
+    checks = [check for identifier in only or () for check in marked.checks.get(identifier, ())]
+    files = {Path(check.function.__code__.co_filename) for check in checks}
+    return sorted(str(file) for file in files if file.parent == folder) or [str(folder)]
 
 
 @contextmanager
