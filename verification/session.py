@@ -18,6 +18,8 @@ from verification.mending import converge
 from verification.ssh import Connection
 from verification.words import CannotRun
 
+SSH_OFFERS = "ssh_offers"  # what a connection of its own tells, from this controller
+
 
 @dataclass
 class Session:
@@ -53,10 +55,12 @@ class Session:
         with ThreadPoolExecutor(max_workers=2 * len(self.hosts) + 2) as pool:
             inside = [pool.submit(read_inside, host, {**self.expected["read_inside"], **chosen}) for host in self.hosts]
             outside = [pool.submit(self.observer.look, {**self._outside_parameters(host), **chosen}) for host in self.hosts]
-            knocks = [pool.submit(offered_by_ssh, host) for host in self.hosts]
-            for host, within, around, knock in zip(self.hosts, inside, outside, knocks, strict=True):
+            knocking = self.hosts if sections is None or SSH_OFFERS in sections else []
+            knocks = {host.name: pool.submit(offered_by_ssh, host) for host in knocking}
+            for host, within, around in zip(self.hosts, inside, outside, strict=True):
                 host.inside = within.result()
-                host.outside = Facts({**around.result().sections, "ssh_offers": knock.result()}, around.result().seconds)
+                offered = {SSH_OFFERS: knocks[host.name].result()} if host.name in knocks else {}
+                host.outside = Facts({**around.result().sections, **offered}, around.result().seconds)
                 host.site, host.witness = host.declared["site_name"], self.observer.name
                 host.seen_by_stranger = self.observer.connection is not None
                 host.page, host.kinds_left_out = self.expected["site"]["page"], frozenset(self.expected["site"]["kinds_left_out"])
@@ -77,6 +81,8 @@ class Session:
         return read_inside(host, {**self.expected["read_inside"], "sections": [section]})
 
     def _more_outside(self, host: Host, section: str) -> Facts:
+        if section == SSH_OFFERS:
+            return Facts({SSH_OFFERS: offered_by_ssh(host)})
         return self._look(host, {"sections": [section], "listening_ports": _unusual_ports(host)})
 
     def _look_again(self, host: Host) -> None:
