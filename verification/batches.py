@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from graphlib import CycleError, TopologicalSorter
 
+from verification.household import asked_for
 from verification.marks import Probe
 from verification.register import Register
 from verification.words import CannotRun
@@ -41,7 +42,7 @@ class Batch:
         if len(self.probes) >= MOST or self.touched & probe.touches or probe.control in self.ids:
             return False
         try:
-            in_order([*self.probes, probe])
+            _sorter([*self.probes, probe]).prepare()
         except CycleError:
             return False
         return True
@@ -66,9 +67,31 @@ def batches(probes: Iterable[Probe]) -> list[Batch]:
 
 
 def in_order(probes: list[Probe]) -> list[Probe]:
-    """Whoever spoils a control comes after the probe of that control. Raises CycleError where two spoil each other."""
-    before = {probe: [other for other in probes if other is not probe and spoils(probe, other.control)] for probe in probes}
-    return list(TopologicalSorter(before).static_order())
+    """Whoever spoils a control comes after the probe of that control. Raises CycleError where two spoil each other.
+
+    Beyond that, controls whose checks ask for the same parts of a household come one after the other: a look at the one that
+    was broken is a look at the next one too, and makes one household for both.
+    """
+    sorter = _sorter(probes)
+    sorter.prepare()
+    parts = {probe: asked_for(probe.control) for probe in probes}
+    ordered: list[Probe] = []
+    ready: list[Probe] = []
+    while sorter.is_active():
+        ready += sorter.get_ready()
+        last = parts[ordered[-1]] if ordered else frozenset[str]()
+        following = min(ready, key=lambda probe: len(last ^ parts[probe]))
+        ready.remove(following)
+        ordered.append(following)
+        sorter.done(following)
+    return ordered
+
+
+def _sorter(probes: list[Probe]) -> TopologicalSorter[Probe]:
+    sorter = TopologicalSorter[Probe]()
+    for probe in probes:
+        sorter.add(probe, *(other for other in probes if other is not probe and spoils(probe, other.control)))
+    return sorter
 
 
 def spoils(probe: Probe, control: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from verification import marks
 from verification.host import Host, NotObserved, facts_of, script_of
 
 NAMES = ("alice", "mallory", "carol", "nobody")  # nobody is not enrolled
@@ -50,6 +51,12 @@ class Household:
     sessions: int  # rows under the digests of the three people's keys
     events: list[dict[str, Any]]
     kept: bool  # whether the log still says the same now that the people are gone
+
+
+def asked_for(identifier: str) -> frozenset[str]:
+    """The parts of a household that the checks of a control name: one with all of them does for a whole look."""
+    codes = [check.function.__code__ for check in marks.MARKED.checks.get(identifier, ())]
+    return PARTS & {word for code in codes for word in code.co_consts if isinstance(word, str)}
 
 
 def move_in(host: Host, parts: Collection[str] = PARTS) -> Household:

@@ -13,7 +13,7 @@ from typing import Any
 from verification import making, marks, register
 from verification.batches import Batch, batches
 from verification.host import DISPOSABLE, PART_OF_HOUSEHOLD, Host, NotObserved
-from verification.household import PARTS
+from verification.household import asked_for
 from verification.inventory import Inventory
 from verification.ledger import digest
 from verification.marks import Probe
@@ -75,6 +75,7 @@ class Campaign:
     sections: dict[str, set[str]] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     dirty: bool = False
+    at_the_end: Run | None = None  # what was seen of every control after the last batch was mended
     outcomes: list[Outcome] = field(default_factory=list)
     left_worse: list[str] = field(default_factory=list)
     note: Note = lambda _outcomes: None  # after each batch: what is proved by then is proved, whatever comes
@@ -100,19 +101,24 @@ class Campaign:
                         waiting, again = batches(again), []
                     number, batch = number + 1, waiting.pop(0)
                     self.say(f"batch {number} of {number + len(waiting)}: {', '.join(probe.control for probe in batch.probes)}")
-                    outcomes = Trial(self, batch).outcomes()
+                    outcomes = Trial(self, batch, last=not waiting and not again).outcomes()
                     self.outcomes += [outcome for outcome in outcomes if not outcome.postponed]
                     again += [outcome.probe for outcome in outcomes if outcome.postponed]
                     self.note(self.outcomes)
             finally:
                 self.leave_as_found()
 
+    def look_at_all(self) -> Run:
+        """Every control, with the active checks of those that were broken in any batch."""
+        self.at_the_end = verify(self.session, active=self.broken, controls=self.controls)
+        return self.at_the_end
+
     def look(self, only: Collection[str]) -> Run:
         """Looks at these controls, with the active checks, since this host may be broken; reads just what they need.
 
         What that is, the last look at each told; of one that was never looked at, the checks themselves ask for it.
         """
-        needed = set().union(*(self.sections.get(i) or _of_household(i) for i in only))
+        needed = set().union(*(self.sections.get(i) or {f"{PART_OF_HOUSEHOLD}{part}" for part in asked_for(i)} for i in only))
         run = verify(self.session, active=True, only=frozenset(only), sections=needed, controls=self.controls)
         self.sections |= run.sections
         return run
@@ -136,7 +142,8 @@ class Campaign:
                 if self.dirty:
                     self.say("mending the host before the end (Ctrl-C waits for it)")
                     self.converge([])
-                seen = verify(self.session, active=self.broken, controls=self.controls)
+                    self.at_the_end = None
+                seen = self.at_the_end or self.look_at_all()
                 after = {result.control: result for result in seen.results if result.host == self.host.name}
             except CannotRun as error:
                 self.left_worse = ["not known"]
@@ -156,6 +163,7 @@ class Trial:
 
     campaign: Campaign
     batch: Batch
+    last: bool = False  # then one look at every control shows what was mended, and how the host is left
 
     def outcomes(self) -> list[Outcome]:
         clock = time.monotonic()
@@ -165,12 +173,13 @@ class Trial:
         if ready := [outcome for outcome in outcomes if outcome.broken]:
             tags = sorted({tag for outcome in ready for tag in self.campaign.controls[outcome.probe.control].tags})
             self._converge(tags, ready)
-            self._note_mended(self.campaign.look([outcome.probe.control for outcome in ready]), ready)
             for changed in self._converge(tags, ready):
                 role = changed.partition(" : ")[0]
                 blamed = [outcome for outcome in ready if role in self.campaign.controls[outcome.probe.control].tags]
                 for outcome in blamed or ready:
                     outcome.fault = outcome.fault or f"a second converge is not without a change: {changed}"
+            closing = self.last and not any(outcome.postponed for outcome in outcomes)
+            self._note_mended(self.campaign.look_at_all() if closing else self.campaign.look([o.probe.control for o in ready]), ready)
             self.campaign.dirty = any(outcome.mended != State.PASS for outcome in ready)
         seconds = time.monotonic() - clock
         for outcome in outcomes:
@@ -258,14 +267,6 @@ def red_by(result: Result) -> tuple[str, bool]:
     failed = [observation for observation in result.observations if observation.state is State.FAIL]
     real = [observation for observation in failed if observation.observed is not None]
     return ((real or failed)[0].reason, bool(real)) if failed else ("", False)
-
-
-def _of_household(identifier: str) -> set[str]:
-    """The parts of a household that a control's checks name. One household with all of them does for a whole look."""
-    named = {
-        word for check in marks.MARKED.checks.get(identifier, ()) for word in check.function.__code__.co_consts if isinstance(word, str)
-    }
-    return {f"{PART_OF_HOUSEHOLD}{part}" for part in PARTS & named}
 
 
 def _result(run: Run, outcome: Outcome) -> Result:

@@ -107,7 +107,7 @@ def verify(
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise CannotRun(f"pytest ended with {status!r}")
     judge(run, session.hosts, plugin.results, marked or marks.MARKED, only, datetime.now(UTC).date())
-    run.hosts = [_described(host) for host in session.hosts]
+    run.hosts = [_described(host) for host in session.hosts] if sections is None else []
     run.seconds = time.monotonic() - clock
     return run
 

@@ -50,8 +50,11 @@ class Session:
             self.observer.connection.close()
 
     def read(self, sections: Collection[str] | None = None) -> None:
-        """Reads the facts of all hosts, inside and outside at the same time: all sections, or just these."""
-        chosen = {} if sections is None else {"sections": sorted({*sections, "listeners"})}
+        """Reads the facts of all hosts, inside and outside at the same time: all sections, or just these.
+
+        Whether a host may be acted on is read in any case; what else is asked for follows when it is.
+        """
+        chosen = {} if sections is None else {"sections": sorted({*sections, "disposable"})}
         with ThreadPoolExecutor(max_workers=2 * len(self.hosts) + 2) as pool:
             inside = [pool.submit(read_inside, host, {**self.expected["read_inside"], **chosen}) for host in self.hosts]
             outside = [pool.submit(self.observer.look, {**self._outside_parameters(host), **chosen}) for host in self.hosts]
@@ -68,11 +71,11 @@ class Session:
                 host.dry_run = partial(converge, self.inventory, host.name, [], dry=True)
                 host.expected_parts = _parts(sections)
                 host.forget()
-                if "open_ports" in host.outside.sections:
-                    self._look_again(host)
                 if sections is not None:
                     host.inside.read_more = partial(self._more_inside, host)
                     host.outside.read_more = partial(self._more_outside, host)
+                if "open_ports" in host.outside.sections:
+                    self._look_again(host)
 
     def _look(self, host: Host, parameters: Mapping[str, Any]) -> Facts:
         return self.observer.look({**self._outside_parameters(host), **parameters})
@@ -91,7 +94,8 @@ class Session:
         if not {*unusual} - {3306}:
             return
         again = self._look(host, {"sections": ["open_ports"], "listening_ports": unusual})
-        host.outside = Facts({**host.outside.sections, **again.sections}, host.outside.seconds + again.seconds)
+        host.outside.sections = {**host.outside.sections, **again.sections}
+        host.outside.seconds += again.seconds
 
     def _outside_parameters(self, host: Host) -> dict[str, Any]:
         addresses = [str(address) for address in host.declared.get("site_addresses", [])]

@@ -165,16 +165,20 @@ def of_alice(given: dict[str, Any], addresses: dict[str, str]) -> bool:
 
 
 def guessing(parameters: Parameters, alice: Visitor, mallory: Visitor) -> dict[str, Any]:
-    """Wrong passwords for alice and for somebody who does not exist; right ones for mallory, too often."""
+    """Wrong passwords for alice and for somebody who does not exist; right ones for mallory, too often.
+
+    Side by side, since each guess costs an Argon2, and nobody's count for another.
+    """
     nobody = Visitor(parameters, "nobody")
-    first = [alice.give_password("wrong")["status"] for _ in range(4)]
-    first += [led(alice.give_password()), led(alice.get("/"))]
-    alice.get("/sign-in/verify/")
-    first.append(led(alice.post("/sign-in/verify/", code=alice.code())))
-    second = [alice.give_password("wrong") for _ in range(5)]
-    right = alice.give_password()
-    unknown = [nobody.give_password() for _ in range(6)]
-    often = [mallory.give_password() for _ in range(11)]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        beside = [pool.submit(_given, who, times) for who, times in ((nobody, 6), (mallory, 11))]
+        first = [given["status"] for given in _given(alice, 4, "wrong")]
+        first += [led(alice.give_password()), led(alice.get("/"))]
+        alice.get("/sign-in/verify/")
+        first.append(led(alice.post("/sign-in/verify/", code=alice.code())))
+        second = _given(alice, 5, "wrong")
+        right = alice.give_password()
+        unknown, often = (given.result() for given in beside)
     return {
         "four wrong, the right one, the start page, the code": first,
         "five wrong": [given["status"] for given in second],
@@ -186,6 +190,11 @@ def guessing(parameters: Parameters, alice: Visitor, mallory: Visitor) -> dict[s
         "right, eleven times": [given["status"] for given in often],
         "retry after that": int(dict(often[-1]["headers"]).get("retry-after", 0)),
     }
+
+
+def _given(who: Visitor, times: int, password: str = "") -> list[dict[str, Any]]:
+    """The answers to so many tries with a password: this one, or the right one."""
+    return [who.give_password(password) for _ in range(times)]
 
 
 @on_request

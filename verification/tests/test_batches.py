@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 import yaml
 
+from verification import batches as module
 from verification import marks, register
 from verification.batches import CORE, MOST, batches, choose, in_order, one_of_each, sample, spoils
 from verification.host import Host
@@ -34,6 +35,13 @@ def test_probes_that_touch_one_thing_are_never_in_one_batch() -> None:
 def test_who_spoils_a_control_comes_after_its_probe() -> None:
     (batch,) = batches([a_probe("A-1", "a", spoils=("B-1", "C")), a_probe("B-1", "b"), a_probe("C-2", "c", spoils=("B-1",))])
     assert names(batch.probes) == ["B-1", "C-2", "A-1"]
+
+
+def test_controls_that_ask_for_the_same_people_come_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {"A-2": {"locks"}, "A-4": {"vault"}, "A-5": {"locks"}, "A-6": {"locks", "vault"}}
+    monkeypatch.setattr(module, "asked_for", lambda identifier: frozenset(asked.get(identifier, ())))
+    (batch,) = batches([a_probe(f"A-{number}", f"thing {number}") for number in range(1, 7)])
+    assert names(batch.probes) == ["A-1", "A-3", "A-2", "A-5", "A-6", "A-4"]
 
 
 def test_two_that_spoil_each_other_are_never_in_one_batch() -> None:

@@ -183,6 +183,23 @@ def test_a_host_that_could_not_be_mended_is_named_with_what_is_broken(monkeypatc
     assert said[-1].startswith("stage IS STILL BROKEN, in TST-001: ports: not expected: 3306. To put it right: make converge")
 
 
+def test_one_look_at_every_control_shows_what_the_last_batch_mended_and_how_the_host_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    played, said = campaign(monkeypatch, [{}, {}, {"TST-001": SEEN}], [1, 0])
+    looked = Mock(side_effect=vars(probing)["verify"])
+    monkeypatch.setattr(probing, "verify", looked)
+    played.run(batches([a_probe("TST-001", "nginx")]))
+    assert [call.kwargs.get("only") for call in looked.call_args_list] == [None, {"TST-001"}, {"TST-001"}, None]
+    assert (played.proved, said[-1]) == (True, "stage is left as it was found: 1 controls pass, as before")
+
+
+def test_a_control_that_the_last_batch_left_broken_is_looked_at_again_once_everything_was_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    played, said = campaign(monkeypatch, [{}, {}, {"TST-001": SEEN}, {"TST-001": SEEN}, {}], [1, 0, 1])
+    played.run(batches([a_probe("TST-001", "nginx")]))
+    assert (played.proved, played.left_worse) == (False, [])
+    assert "  converge of everything: changed=1 in 0 s" in said
+    assert said[-1] == "stage is left as it was found: 1 controls pass, as before"
+
+
 def test_nothing_interrupts_the_mending(monkeypatch: pytest.MonkeyPatch) -> None:
     with ended_like_ctrl_c(), pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGTERM)
