@@ -126,8 +126,9 @@ class Campaign:
     def converge(self, tags: list[str]) -> tuple[list[str], str]:
         started = time.monotonic()
         changed, words = converge(self.session.inventory, self.host.name, tags)
-        with suppress(CannotRun, NotObserved):  # then the next look says what is wrong
-            self.host.let_back_in()
+        if changed or words:
+            with suppress(CannotRun, NotObserved):  # then the next look says what is wrong
+                self.host.let_back_in()
         named = ", ".join(tags) or "everything"
         self.say(f"  converge of {named}: changed={len(changed)} in {time.monotonic() - started:.0f} s")
         if words:

@@ -119,7 +119,7 @@ def test_a_lock_survives_a_restart(host: Host, see: Witness) -> None:
     see.exactly("the right password after a restart", host.household("locks").locks["after a restart"], 429, show=LOCKOUTS)
 
 
-@probe("AUTH-019", touches=("wsgi",), spoils=("BLD-021",))
+@probe("AUTH-019", touches=("wsgi",), spoils=("AUTH-017", "BLD-021"))
 def each_start_begins_with_a_clean_table(host: Host) -> None:
     swept = "application = get_wsgi_application()\nfrom axes.models import AccessAttempt\n\nAccessAttempt.objects.all().delete()"
     patch_application(host, "wsgi.py", "application = get_wsgi_application()", swept)
