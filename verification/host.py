@@ -236,7 +236,7 @@ def enrol(host: Host) -> Newcomer:
         seen = host.look_outside(parameters)["enrolment"]
         after = read_inside(host, sections)
     finally:
-        tables = ("accounts_session", "accounts_totpdevice", "accounts_enrolmentlink")
+        tables = ("accounts_session", "accounts_totpdevice", "accounts_backupcode", "accounts_enrolmentlink")
         person = f"(SELECT id FROM casemate.accounts_user WHERE email = '{email}')"
         removals = [f"DELETE FROM casemate.{table} WHERE user_id = {person};" for table in tables]
         removals.append(f"DELETE FROM casemate.axes_accessattempt WHERE username = '{email}';")

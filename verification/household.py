@@ -16,8 +16,9 @@ from verification.host import Host, NotObserved, facts_of, script_of
 NAMES = ("alice", "mallory", "carol", "nobody")  # nobody is not enrolled
 HERE, ELSEWHERE = "127.0.0.8", "127.0.0.9"  # from where they come
 # What is done beyond moving in, where a check asks for it: passwords stored and opened, each address tried in each role, each page looked
-# at, scripts typed as names, sessions made older, codes given that are too old or too new, wrong passwords guessed, locks tried and lifted.
-PARTS = frozenset({"vault", "each role", "pages", "markup", "ages", "window", "guessing", "locks"})
+# at, scripts typed as names, sessions made older, codes given that are too old or too new, backup codes used up, wrong passwords guessed,
+# locks tried and lifted.
+PARTS = frozenset({"vault", "each role", "pages", "markup", "ages", "window", "backup codes", "guessing", "locks"})
 # Run by the application's own command: a session without a sign-in, of which everything can be said.
 SESSION = """
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ def session_of(user, whole=True, started=0, seen=0, **said):
     session.create()
     return session.session_key
 """
-MODULES = ("sections", "pages", "wire", "visitor", "vaults", "each_role", "typed", "people", "own_sessions")
+MODULES = ("sections", "pages", "wire", "visitor", "vaults", "each_role", "typed", "standing_in", "people", "own_sessions")
 SOCKET = "/run/casemate/gunicorn.sock"
 
 
@@ -173,7 +174,7 @@ def move_out(host: Host, slugs: list[str], people: Mapping[str, Mapping[str, str
     addresses = listed(person["email"] for person in people.values())
     users = f"(SELECT id FROM casemate.accounts_user WHERE email IN ({addresses}))"
     organizations = f"(SELECT id FROM casemate.tenancy_organization WHERE slug IN ({listed(slugs)}))"
-    owned = ("accounts_session", "accounts_totpdevice", "accounts_enrolmentlink")
+    owned = ("accounts_session", "accounts_totpdevice", "accounts_backupcode", "accounts_enrolmentlink")
     statements = [f"DELETE FROM casemate.{table} WHERE user_id IN {users};" for table in owned]
     scopes = ", ".join(f"'organization:{row}'" for row in rows(host, organizations[1:-1]).splitlines()) or "''"
     tables = ("vault_passwordrevision", "vault_password", "vault_folder")

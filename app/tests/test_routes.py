@@ -17,6 +17,8 @@ EXPECTED: dict[str, tuple[str, tuple[int | str, int | str, int | str]]] = {
     "profile": ("/", (SIGN_IN, VERIFY, 200)),
     "sign-in": ("/sign-in/", (200, 200, HOME)),
     "verify": ("/sign-in/verify/", (SIGN_IN, 200, HOME)),
+    "by-backup-code": ("/sign-in/backup-code/", (SIGN_IN, 200, HOME)),
+    "backup-codes": ("/backup-codes/", (SIGN_IN, VERIFY, 200)),
     "step-up": ("/step-up/", (SIGN_IN, VERIFY, 200)),
     "sessions": ("/sessions/", (SIGN_IN, VERIFY, 200)),
     "sign-out": ("/sign-out/", (SIGN_IN, 405, 405)),

@@ -97,6 +97,7 @@ def test_no_file_is_longer_than_400_lines() -> None:
 EXPECTED_GRANTS = {
     "`casemate_test_audit`.`chain_head`": "SELECT, INSERT, UPDATE (`seq`, `mac`)",
     "`casemate_test_audit`.`event`": "SELECT, INSERT",
+    "accounts_backupcode": "SELECT, INSERT, UPDATE (`used_at`), DELETE",
     "accounts_enrolmentlink": "SELECT, INSERT, UPDATE, DELETE",
     "accounts_session": "SELECT, INSERT, UPDATE, DELETE",
     "accounts_totpdevice": "SELECT, INSERT, UPDATE, DELETE",

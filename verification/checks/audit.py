@@ -67,7 +67,7 @@ def test_whoever_records_an_event_says_whether_it_succeeded(host: Host, see: Wit
 @control("AUD-013", active=True)
 def test_failures_and_refusals_are_told_as_such(host: Host, see: Witness, expected: Expected) -> None:
     wanted, told = expected["audit"], dict[str, set[bool]]()
-    for event in host.household("guessing", "vault").events:
+    for event in host.household("guessing", "vault", "backup codes").events:
         told.setdefault(event["action"], set()).add(bool(event["success"]))
     both = sorted(act for act in wanted["either"] if told.get(act) == {True, False})
     see.exactly("acts that are told as done or as failed", both, sorted(wanted["either"]), show=EVENTS)

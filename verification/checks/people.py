@@ -13,6 +13,7 @@ from verification.witness import Witness
 Expected = dict[str, Any]
 LOCKOUTS = "sudo casemate lockouts"
 EVENTS = "sudo mariadb casemate_audit -e 'SELECT * FROM event ORDER BY id DESC LIMIT 50'"
+CODES = "sudo mariadb casemate -e 'SELECT user_id, number, used_at, SUBSTRING_INDEX(code_hash, CHAR(36), 4) FROM accounts_backupcode'"
 DEVICES = "sudo mariadb casemate -e 'SELECT confirmed, HEX(seed) FROM accounts_totpdevice'"
 ROUTES = "sudo casemate shell --command 'from django.urls import get_resolver; print(get_resolver().url_patterns)'"
 
@@ -39,7 +40,7 @@ def test_a_key_is_shown_once_and_counts_once_a_code_of_it_was_right(host: Host, 
         see.exactly(f"{name}: whether the second load has another key", key["another at the second load"], True)
         see.exactly(f"{name}: where a wrong code leads, and the start page then", enrolment["wrong code"], ["200", "/sign-in/verify/"])
         see.exactly(f"{name}: characters of the key on the page after a wrong code", key["after a wrong code"], 0)
-        see.exactly(f"{name}: where a right code leads", enrolment["right code"], "/")
+        see.exactly(f"{name}: what a right code leads to, and the start page then", enrolment["right code"], ["200", "200"])
         see.exactly(f"{name}: pages that have the key afterwards", key["pages that have it once it counts"], [])
     see.exactly("keys at rest", people["keys at rest"], {"rows": 3, "confirmed": 3, "readable": 0}, show=DEVICES)
 
@@ -49,6 +50,37 @@ def a_page_that_is_loaded_again_shows_the_same_key_since_people_reload_it(host: 
     patch_application(
         host, "accounts/services.py", "    device.seed = new_seed()\n", "    if device._state.adding:\n        device.seed = new_seed()\n"
     )
+
+
+@control("AUTH-012", active=True)
+def test_ten_codes_come_with_an_enrolment_and_each_opens_once(host: Host, see: Witness) -> None:
+    people = host.household("backup codes").seen
+    for name, enrolment in people["enrolments"].items():
+        see.exactly(f"{name}: codes on the page that follows the right code", enrolment["backup codes"], 10)
+    wanted = {
+        "the first time": "/",
+        "the second time": "200",
+        "the start page after that": "/sign-in/verify/",
+        "twice at the same time": ["/", "200"],
+        "new ones": 10,
+        "shown again": 0,
+        "an old one": "200",
+        "a new one": "/",
+    }
+    see.exactly("where codes lead (200: refused)", people["backup codes"], wanted, show=CODES)
+    argon = "argon2$argon2id$v=19$m=19456,t=2,p=1"
+    see.exactly("codes at rest", people["backup codes at rest"], {"rows": 30, "different": 30, "readable": 0, "kept as": argon}, show=CODES)
+
+
+@probe("AUTH-012", touches=("backup codes",), spoils=("BLD-021",))
+def a_code_opens_again_since_mail_gets_lost(host: Host) -> None:
+    patch_application(host, "accounts/backup_codes.py", "            kept.used_at = timezone.now()\n", "")
+
+
+@probe("AUTH-012", touches=("backup codes",), spoils=("BLD-021",))
+def codes_are_kept_as_they_are_since_ten_hashes_take_long(host: Host) -> None:
+    patch_application(host, "accounts/backup_codes.py", "hasher.encode(plain(code), hasher.salt())", "plain(code)")
+    patch_application(host, "accounts/backup_codes.py", "CodeHasher().verify(typed, kept.code_hash)", "typed == kept.code_hash")
 
 
 @control("AUTH-013", active=True)

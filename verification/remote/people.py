@@ -15,6 +15,7 @@ from typing import Any
 from verification.remote.each_role import in_each_role
 from verification.remote.pages import looked_at
 from verification.remote.sections import Parameters, on_request, output
+from verification.remote.standing_in import by_backup_codes, kept
 from verification.remote.typed import as_text, by_script
 from verification.remote.vaults import vault_walk
 from verification.remote.visitor import NOWHERE, Visitor, led, plain_of
@@ -34,6 +35,11 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
         enrolling = {name: pool.submit(who.enrol) for name, who in (("alice", alice), ("carol", carol), ("mallory", mallory))}
         seen["enrolments"] = {name: enrolment.result() for name, enrolment in enrolling.items()}
     seen["keys at rest"] = at_rest(alice, carol, mallory)
+    standing_in = None
+    if "backup codes" in parameters["parts"]:
+        seen["backup codes at rest"] = kept([alice, carol, mallory])
+        # Beside all that follows, since she waits after each wrong code.
+        standing_in = ThreadPoolExecutor(max_workers=1).submit(by_backup_codes, parameters, "mallory", mallory.backup_codes)
     if "vault" in parameters["parts"]:
         seen["vault"] = vault_walk(alice, mallory, carol, parameters["slugs"])
     members = dict(people_of(alice.get(f"/o/{own}/members/")["body"], own))
@@ -85,6 +91,8 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
         seen["markup"] = as_text(alice, carol, own, ids)
     if "ages" in parameters["parts"]:
         seen["ages"] = ages(parameters)
+    if standing_in:
+        seen["backup codes"] = standing_in.result()
     if "guessing" in parameters["parts"]:
         seen["guessing"] = guessing(parameters, alice, mallory)
     return seen

@@ -24,6 +24,7 @@ class Visitor:
     def __init__(self, parameters: Parameters, name: str = "", address: str = "127.0.0.8") -> None:
         self.parameters, self.address, self.page, self.seed = parameters, address, "", ""
         self.jar: dict[str, str] = {}
+        self.backup_codes: list[str] = []
         self.attributes: dict[str, list[str]] = {}  # of each cookie, as it was set last
         self.person = parameters["people"].get(name, {})
         self.agent = self.person.get("agent", "casemate-verify")
@@ -63,7 +64,9 @@ class Visitor:
         # The code of the half minute before is good until this one ends, and a busy host takes some seconds to look at it.
         if (left := 30 - time.time() % 30) < 6:
             time.sleep(left)
-        right = led(self.post("/enrol/totp/", code=self.code(-1)))
+        confirmed = self.post("/enrol/totp/", code=self.code(-1))
+        self.backup_codes = backup_codes_on(confirmed)
+        right = [led(confirmed), led(self.get("/"))]
         stale = Visitor(self.parameters)
         stale.jar = {**self.jar, "__Host-sessionid": before}
         stored = Visitor(self.parameters)
@@ -80,7 +83,8 @@ class Visitor:
                 "after a wrong code": len(shown_again),
                 "pages that have it once it counts": [path for path in ("/", "/enrol/totp/") if self.seed in self.get(path)["body"]],
             },
-            "the window": window | {"half a minute late": right},
+            "backup codes": len({*self.backup_codes}),
+            "the window": window | {"half a minute late": right[1]},
             "the key changed": before != self.jar.get("__Host-sessionid"),
             "the old key opens": led(stale.get("/")),
             "the key is random and nothing else": bool(re.fullmatch(r"[a-z0-9]{32}", self.jar.get("__Host-sessionid", ""))),
@@ -98,12 +102,16 @@ class Visitor:
         return shown
 
     def _beside_the_window(self) -> dict[str, str]:
-        """Codes of a minute ago and of in a minute, each with time until the next half minute, in which it would be another's turn."""
+        """Where the start page leads after a code of a minute ago, and after one of in a minute.
+
+        Each has time until the next half minute, in which it would be another's turn.
+        """
         found, pause = {}, 2.1  # the wait after a second wrong code; it doubles
         for when, steps in (("a minute late", -2), ("a minute early", 2)):
             if (left := 30 - time.time() % 30) < 6:
                 time.sleep(left)
-            found[when] = led(self.post("/enrol/totp/", code=self.code(steps)))
+            self.post("/enrol/totp/", code=self.code(steps))
+            found[when] = led(self.get("/"))
             time.sleep(pause)
             pause *= 2
         return found
@@ -148,6 +156,11 @@ class Visitor:
 def key_on(given: dict[str, Any]) -> str:
     """The key of a second factor, as the page has it to be typed; empty where it has none."""
     return "".join(re.findall(r"<span>([A-Z2-7]+)</span>", given["body"]))
+
+
+def backup_codes_on(given: dict[str, Any]) -> list[str]:
+    """The codes that a page has, as they are to be kept."""
+    return re.findall(r"<code>([a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4})</code>", given["body"])
 
 
 def led(given: dict[str, Any]) -> str:

@@ -47,6 +47,8 @@ class EnrolmentPasswordForm(forms.Form):
 
 
 class CodeForm(forms.Form):
+    wrong = "That code is wrong, or it was used already. Wait for the next one."
+
     code = forms.CharField(
         label="Code from your authenticator app",
         max_length=12,
@@ -59,3 +61,16 @@ class CodeForm(forms.Form):
     def clean_code(self) -> str:
         """Apps show a code as `123 456`."""
         return "".join(self.cleaned_data["code"].split())
+
+
+class BackupCodeForm(forms.Form):
+    wrong = "That code is none of yours, or it was used already."
+
+    code = forms.CharField(
+        label="One of your backup codes",
+        max_length=40,
+        help_text="Twelve letters and digits, as you kept them. It opens once.",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+        ),
+    )

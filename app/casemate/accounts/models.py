@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from casemate.accounts.totp import TotpDevice
 
-__all__ = ["EnrolmentLink", "Session", "TotpDevice", "User"]
+__all__ = ["BackupCode", "EnrolmentLink", "Session", "TotpDevice", "User"]
 
 LINK_AGE = timedelta(hours=24)
 
@@ -112,6 +112,29 @@ class EnrolmentLink(models.Model):
     @property
     def expired(self) -> bool:
         return self.expires_at <= timezone.now()
+
+
+class BackupCode(models.Model):
+    """One of the ten that stand in for the second factor, once each. Only its hash is kept."""
+
+    runtime_grants: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ("used_at",), "DELETE": ()}
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="backup_codes")
+    number = models.PositiveSmallIntegerField()
+    code_hash = models.CharField(max_length=128)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (
+            models.UniqueConstraint(fields=("user", "number"), name="one_backup_code_a_number"),
+            models.CheckConstraint(condition=models.Q(number__range=(1, 10)), name="ten_backup_codes_a_person"),
+        )
+
+    def __str__(self) -> str:
+        return f"Code {self.number} of {self.user_id}"
 
 
 class Session(AbstractBaseSession):

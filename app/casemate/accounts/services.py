@@ -1,6 +1,6 @@
 """The verbs of accounts. Each is one transaction, and its audit events commit with it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -11,8 +11,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from casemate.accounts import lockout
-from casemate.accounts.models import EnrolmentLink, Session, TotpDevice, User, digest, normalised
+from casemate.accounts import backup_codes, lockout
+from casemate.accounts.assurance import Assurance
+from casemate.accounts.models import BackupCode, EnrolmentLink, Session, TotpDevice, User, digest, normalised
 from casemate.accounts.sessions import name_of, stored
 from casemate.accounts.totp import new_seed
 from casemate.audit.actions import Action
@@ -105,7 +106,7 @@ def open_link(*, token: str, origin: Origin) -> User:
 
 @committed
 def set_password_by_link(*, token: str, password: str, origin: Origin) -> User:
-    """Use a link up: set the password, drop what the person had before (second factor, sessions)."""
+    """Use a link up: set the password, drop what the person had before (second factor, backup codes, sessions)."""
     link = usable_link(token, lock=True)
     user = link.user
     link.used_at = timezone.now()
@@ -114,6 +115,7 @@ def set_password_by_link(*, token: str, password: str, origin: Origin) -> User:
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
     TotpDevice.objects.filter(user=user).delete()
+    BackupCode.objects.filter(user=user).delete()
     actor, target = Actor.person(user), Target.person(user)
     record(Action.ENROLMENT_LINK_USED, actor=actor, origin=origin, target=target, success=True)
     record(Action.PASSWORD_SET, actor=actor, origin=origin, target=target, success=True)
@@ -135,6 +137,10 @@ def new_key(*, user: User) -> TotpDevice:
     return device
 
 
+# What looks at a code, with the row of the device locked, and counts it.
+type Accept = Callable[[TotpDevice], bool]
+
+
 class Result(Enum):
     RIGHT = "right"
     WRONG = "wrong"
@@ -146,6 +152,7 @@ class Result(Enum):
 class Checked:
     result: Result
     wait: timedelta = timedelta()
+    backup_codes: tuple[str, ...] = ()  # of an enrolment, which tells them once
 
 
 @committed
@@ -176,24 +183,35 @@ def check_password(*, email: str, password: str, origin: Origin) -> tuple[Result
 @committed
 def check_code(*, user: User, code: str, origin: Origin) -> Checked:
     """The second factor of someone who has one. RIGHT means signed in, and the event of it is committed."""
-    checked = _check_confirmed(user, code, origin)
-    if checked.result is Result.RIGHT:
-        _note_sign_in(user, origin)
-    _record_code(Action.TOTP_CHECKED, user, origin, checked)
-    if checked.result is Result.RIGHT:
-        _record_sign_in(user, origin)
-    return checked
+    return _sign_in_by(Action.TOTP_CHECKED, user, origin, lambda device: device.accept(code))
+
+
+@committed
+def check_backup_code(*, user: User, code: str, origin: Origin) -> Checked:
+    """One of the ten instead of a code of the app. RIGHT means signed in, and that it never opens anything again."""
+    return _sign_in_by(Action.BACKUP_CODE_CHECKED, user, origin, lambda device: backup_codes.accept(device, code))
+
+
+@committed
+def new_backup_codes(*, who: Assurance) -> list[str]:
+    """Ten new ones, told here; the earlier ones open nothing any more. Raise StepUpRequired."""
+    who.require_fresh()
+    User.objects.select_for_update().get(pk=who.user.pk)
+    return _issue_backup_codes(who.user, who.origin)
 
 
 @committed
 def confirm_device(*, user: User, code: str, origin: Origin, session_key: str | None) -> Checked:
-    """The first code of a new device. RIGHT makes it the second factor, and of that session the person's only one."""
+    """The first code of a new device. RIGHT makes it the second factor, and of that session the person's only one.
+
+    Ten backup codes come with it.
+    """
     if not user.may_set_up_second_factor():
         raise SetUpClosed
     device = TotpDevice.objects.select_for_update().filter(user=user, confirmed=False).first()
     if device is None:
         raise SetUpClosed
-    checked = _check(device, code)
+    checked = _check(device, lambda device: device.accept(code))
     if checked.result is not Result.RIGHT:
         _record_code(Action.TOTP_CHECKED, user, origin, checked)
         return checked
@@ -202,16 +220,17 @@ def confirm_device(*, user: User, code: str, origin: Origin, session_key: str | 
     user.enrolment_links.filter(used_at__isnull=False, finished_at=None).update(finished_at=timezone.now())
     _note_sign_in(user, origin)
     record(Action.TOTP_ENROLLED, actor=Actor.person(user), origin=origin, target=Target.person(user), success=True)
+    issued = _issue_backup_codes(user, origin)
     _record_sign_in(user, origin)
     # Somebody else may have the password, and wait before the second factor.
     _end_sessions(Session.objects.filter(user=user).exclude(session_key=stored(session_key or "")), user, origin)
-    return checked
+    return Checked(Result.RIGHT, backup_codes=tuple(issued))
 
 
 @committed
 def step_up(*, user: User, code: str, origin: Origin) -> Checked:
     """The second factor once more, from someone who is signed in."""
-    checked = _check_confirmed(user, code, origin)
+    checked = _check_confirmed(user, origin, lambda device: device.accept(code))
     _record_code(Action.STEPPED_UP, user, origin, checked)
     return checked
 
@@ -258,11 +277,21 @@ def end_sessions(*, user: User, names: Collection[str], origin: Origin) -> None:
     _end_sessions(Session.objects.filter(session_key__in=chosen), user, origin)
 
 
-def _check_confirmed(user: User, code: str, origin: Origin) -> Checked:
+def _sign_in_by(action: Action, user: User, origin: Origin, accept: Accept) -> Checked:
+    checked = _check_confirmed(user, origin, accept)
+    if checked.result is Result.RIGHT:
+        _note_sign_in(user, origin)
+    _record_code(action, user, origin, checked)
+    if checked.result is Result.RIGHT:
+        _record_sign_in(user, origin)
+    return checked
+
+
+def _check_confirmed(user: User, origin: Origin, accept: Accept) -> Checked:
     """A locked-out address does not get as far as the device, so it cannot make its owner wait either."""
     if lockout.locked(user.email, origin):
         return Checked(Result.LOCKED)
-    checked = _check(TotpDevice.objects.select_for_update().get(user=user, confirmed=True), code)
+    checked = _check(TotpDevice.objects.select_for_update().get(user=user, confirmed=True), accept)
     if checked.result is Result.RIGHT:
         lockout.forgive(user.email, origin)
     if checked.result is Result.WRONG and lockout.failed(user.email, origin):
@@ -271,12 +300,26 @@ def _check_confirmed(user: User, code: str, origin: Origin) -> Checked:
     return checked
 
 
-def _check(device: TotpDevice, code: str) -> Checked:
+def _check(device: TotpDevice, accept: Accept) -> Checked:
     if seconds := device.seconds_to_wait():
         return Checked(Result.WAIT, timedelta(seconds=seconds))
-    accepted = device.accept(code)
+    accepted = accept(device)
     device.save()
     return Checked(Result.RIGHT if accepted else Result.WRONG)
+
+
+def _issue_backup_codes(user: User, origin: Origin) -> list[str]:
+    issued = backup_codes.issue(user)
+    actor, target = Actor.person(user), Target.person(user)
+    record(
+        Action.BACKUP_CODES_ISSUED,
+        actor=actor,
+        origin=origin,
+        target=target,
+        success=True,
+        detail={"made": len(issued)},
+    )
+    return issued
 
 
 def _record_code(action: Action, user: User, origin: Origin, checked: Checked) -> None:

@@ -57,12 +57,17 @@ class TotpDevice(TimestampMixin, ThrottlingMixin, Device):
         )
         if accepted:
             self.last_step = totp.t()
-            self.throttle_reset(commit=False)
             self.set_last_used_timestamp(commit=False)
+        self.count(right=bool(accepted))
+        return bool(accepted)
+
+    def count(self, *, right: bool) -> None:
+        """A code of this, or one that stands in for it: after wrong ones there is a wait. save() afterwards."""
+        if right:
+            self.throttle_reset(commit=False)
         else:
             self.throttle_increment(commit=False)
             self.throttling_failure_count = min(self.throttling_failure_count, MOST_FAILURES)  # type: ignore[has-type]
-        return bool(accepted)
 
     def uri(self, email: str) -> str:
         """For the authenticator app, which shows it as the site and the account."""

@@ -1,6 +1,6 @@
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import segno
@@ -14,9 +14,11 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from casemate import limiter
+from casemate.accounts import backup_codes as codes
 from casemate.accounts import lockout, open_sessions, services, tries
-from casemate.accounts.forms import CodeForm, EnrolmentPasswordForm, SignInForm
-from casemate.accounts.gate import Access, access, finish_session, signed_in, start_session
+from casemate.accounts.assurance import Assurance
+from casemate.accounts.forms import BackupCodeForm, CodeForm, EnrolmentPasswordForm, SignInForm
+from casemate.accounts.gate import Access, access, finish_session, fresh, signed_in, start_session
 from casemate.accounts.models import TotpDevice, User
 from casemate.audit.origin import Origin
 from casemate.audit.text import visible
@@ -34,6 +36,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     user = person(request)
     context = {
         "device": user.confirmed_device(),
+        "codes_left": codes.left(user),
         "memberships": user.memberships.select_related("organization").order_by("organization__name"),
     }
     return render(request, "accounts/profile.html", context)
@@ -64,17 +67,30 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @access(Access.PASSWORD)
 @form_page
 def verify(request: HttpRequest) -> HttpResponse:
+    return second_factor(request, CodeForm(request.POST or None), services.check_code, "accounts/verify.html")
+
+
+@access(Access.PASSWORD)
+@form_page
+def by_backup_code(request: HttpRequest) -> HttpResponse:
+    """One of the ten, from somebody whose authenticator app is not at hand."""
+    form = BackupCodeForm(request.POST or None)
+    return second_factor(request, form, services.check_backup_code, "accounts/by_backup_code.html")
+
+
+def second_factor(
+    request: HttpRequest, form: CodeForm | BackupCodeForm, check: Callable[..., services.Checked], template: str
+) -> HttpResponse:
     user = person(request)
     if signed_in(request):
         return redirect("profile")
     if user.confirmed_device() is None:
         return redirect("enrol-totp")
-    form = CodeForm(request.POST or None)
     if form.is_valid():
         origin = Origin.of(request)
         with refusals_logged(origin, user.email):
             tries.admit_code(user, origin)
-        checked = services.check_code(user=user, code=form.cleaned_data["code"], origin=origin)
+        checked = check(user=user, code=form.cleaned_data["code"], origin=origin)
         if checked.result is services.Result.RIGHT:
             tries.forgive_after_success(user, origin)
             finish_session(request)
@@ -83,7 +99,7 @@ def verify(request: HttpRequest) -> HttpResponse:
         if checked.result is services.Result.LOCKED:
             return limiter.too_many(request, settings.AXES_COOLOFF_TIME)
         refuse_code(form, checked)
-    return render(request, "accounts/verify.html", {"form": form})
+    return render(request, template, {"form": form})
 
 
 @access(Access.SIGNED_IN)
@@ -135,6 +151,18 @@ def sessions(request: HttpRequest) -> HttpResponse:
     return redirect("sessions")
 
 
+@access(Access.SIGNED_IN)
+@form_page
+@fresh
+def backup_codes(request: HttpRequest) -> HttpResponse:
+    """How many are left; POST makes ten new ones and shows them, once."""
+    who = Assurance.of(request)
+    if request.method == "POST":
+        return render(request, "accounts/backup_codes_made.html", {"codes": services.new_backup_codes(who=who)})
+    context = {"left": codes.left(who.user), "whole": codes.HOW_MANY}
+    return render(request, "accounts/backup_codes.html", context)
+
+
 @access(Access.PASSWORD)
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
@@ -181,7 +209,7 @@ def enrol_totp(request: HttpRequest) -> HttpResponse:
             )
             if checked.result is services.Result.RIGHT:
                 finish_session(request)
-                return redirect("profile")
+                return render(request, "accounts/backup_codes_made.html", {"codes": checked.backup_codes})
             refuse_code(form, checked)
     except services.SetUpClosed:
         if user.confirmed_device() is not None:
@@ -229,9 +257,9 @@ def refusals_logged(origin: Origin, email: str) -> Iterator[None]:
         raise
 
 
-def refuse_code(form: CodeForm, checked: services.Checked) -> None:
+def refuse_code(form: CodeForm | BackupCodeForm, checked: services.Checked) -> None:
     if checked.result is services.Result.WAIT:
         seconds = int(checked.wait.total_seconds())
         form.add_error("code", f"Too many wrong codes. Wait {seconds} s, then enter a new one.")
     else:
-        form.add_error("code", "That code is wrong, or it was used already. Wait for the next one.")
+        form.add_error("code", form.wrong)

@@ -11,6 +11,8 @@ class Action(StrEnum):
     PASSWORD_CHECKED = "accounts.password.check"
     TOTP_ENROLLED = "accounts.totp.enrol"
     TOTP_CHECKED = "accounts.totp.check"
+    BACKUP_CODES_ISSUED = "accounts.backup_codes.issue"
+    BACKUP_CODE_CHECKED = "accounts.backup_code.check"
     SIGNED_IN = "accounts.sign_in"
     SIGNED_OUT = "accounts.sign_out"
     SESSIONS_ENDED = "accounts.sessions.end"

@@ -28,6 +28,12 @@ WORDS: Mapping[Action, Words] = {
         "gave a wrong second factor for",
         own=("gave their second factor", "gave a wrong second factor"),
     ),
+    Action.BACKUP_CODES_ISSUED: Words("made backup codes for", own=("made ten backup codes", "")),
+    Action.BACKUP_CODE_CHECKED: Words(
+        "gave a backup code of",
+        "gave a wrong backup code for",
+        own=("gave a backup code", "gave a wrong backup code"),
+    ),
     Action.SIGNED_IN: Words("signed in as", own=("signed in", "")),
     Action.SIGNED_OUT: Words("signed out as", own=("signed out", "")),
     Action.SESSIONS_ENDED: Words("ended sessions of", own=("ended sessions of their own", "")),

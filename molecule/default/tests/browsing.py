@@ -61,4 +61,5 @@ def enrol(page: Page, printed: str) -> str:
     seed = page.locator(".typed-key").inner_text()
     page.get_by_label("Code from your authenticator app").fill(fresh_code(seed))
     page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("button", name="I have kept them").click()
     return seed

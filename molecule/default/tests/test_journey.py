@@ -25,11 +25,17 @@ STEPS = [
     "accounts.password.set 1",
     "accounts.totp.check 0",
     "accounts.totp.enrol 1",
+    "accounts.backup_codes.issue 1",
     "accounts.sign_in 1",
     "accounts.sign_out 1",
     "accounts.password.check 0",
     "accounts.password.check 1",
     "accounts.totp.check 1",
+    "accounts.sign_in 1",
+    "accounts.sign_out 1",
+    "accounts.password.check 1",
+    "accounts.backup_code.check 0",
+    "accounts.backup_code.check 1",
     "accounts.sign_in 1",
 ]
 
@@ -54,24 +60,45 @@ def test_alice_goes_from_her_enrolment_link_to_a_second_sign_in(page: Page, comp
     screenshot(page, "3-wrong-code")
     page.get_by_label("Code from your authenticator app").fill(fresh_code(seed))
     page.get_by_role("button", name="Confirm").click()
+    codes = page.locator(".backup-codes code").all_inner_texts()
+    assert len(codes) == 10
+    screenshot(page, "4-backup-codes")
+    page.get_by_role("button", name="I have kept them").click()
 
     expect(page.locator("main")).to_contain_text(ALICE)
     expect(page.locator("main")).to_contain_text("This is your first sign-in")
     page.get_by_role("button", name="Sign out").click()
 
     expect(page).to_have_url(f"https://{SITE}/sign-in/")
-    screenshot(page, "4-sign-in")
+    screenshot(page, "5-sign-in")
     page.get_by_label("E-mail address").fill(ALICE)
     page.get_by_label("Password").fill("not her password")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("The e-mail address or the password is not right.")).to_be_visible()
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Continue").click()
-    screenshot(page, "5-verify")
+    screenshot(page, "6-verify")
     page.get_by_label("Code from your authenticator app").fill(fresh_code(seed))
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.locator("main")).to_contain_text(f"from {GATEWAY}. If that was not you")
-    screenshot(page, "6-profile")
+    screenshot(page, "7-profile")
+    page.get_by_role("button", name="Sign out").click()
+
+    # On another day the telephone stays at home.
+    page.get_by_label("E-mail address").fill(ALICE)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("link", name="Use a backup code").click()
+    page.get_by_label("One of your backup codes").fill("abcd-efgh-jkmn")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("That code is none of yours")).to_be_visible()
+    screenshot(page, "8-by-backup-code")
+    time.sleep(1.2)  # the wait after one wrong code
+    page.get_by_label("One of your backup codes").fill(codes[0].upper().replace("-", " "))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="9 left").click()
+    expect(page.locator("main")).to_contain_text("9 of 10 left")
+    screenshot(page, "9-backup-codes-left")
 
     assert complaints == []
     # Each step stands in the chained log, in order, and the chain holds.
