@@ -36,6 +36,7 @@ INSIDE = (
         "connected",
         "born",
         "escaping",
+        "second_factors",
     ),
 )
 PART_OF_HOUSEHOLD = "household: "

@@ -1,3 +1,4 @@
+import html
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -6,6 +7,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.conf import settings
+from django.contrib.auth.password_validation import password_validators_help_texts
 from django.core.management import CommandError, call_command
 
 from casemate.accounts.models import EnrolmentLink, Session, TotpDevice, User
@@ -250,3 +253,10 @@ def test_the_command_refuses_what_is_no_address(db: None, email: str) -> None:
     with pytest.raises(CommandError, match="not an e-mail address"):
         call_command("enrol_operator", email)
     assert not User.objects.exists()
+
+
+def test_the_rules_for_a_password_stand_on_the_page_before_anybody_breaks_one(browser: Browser, link: str) -> None:
+    page = html.unescape(browser.get(link).text)
+    rules = password_validators_help_texts()
+    assert len(rules) == len(settings.AUTH_PASSWORD_VALIDATORS) == 5
+    assert [rule for rule in rules if f"<li>{rule}</li>" not in page] == []

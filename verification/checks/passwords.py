@@ -92,3 +92,18 @@ def test_a_password_of_digits_alone_is_refused(host: Host, see: Witness, expecte
 def a_number_of_sixteen_digits_is_let_pass(host: Host) -> None:
     numeric = '    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},\n'
     patch_application(host, "settings.py", numeric, "")
+
+
+@control("AUTH-027", active=True)
+def test_the_rules_stand_on_the_page_before_anything_is_typed(host: Host, see: Witness, expected: Expected) -> None:
+    told, wanted = seen_at_the_link(host, expected)["told"], expected["passwords"]["told"]
+    see.exactly("rules on the page", told["rules"], wanted["rules"], show=VALIDATORS)
+    see.exactly("fields for a password", told["fields"], 2)
+    see.exactly("scripts on the page, which might forbid pasting", told["scripts"], 0)
+    see.exactly("words of the fields, of which one might", told["words of the fields"], wanted["words"])
+
+
+@probe("AUTH-027", touches=("page of the password",), spoils=("BLD-021",))
+def the_list_is_left_out_because_it_looks_stern(host: Host) -> None:
+    rules = '<ul class="rules">{% for rule in rules %}<li>{{ rule }}</li>{% endfor %}</ul>\n'
+    patch_application(host, "accounts/*/accounts/enrol_password.html", rules, "")

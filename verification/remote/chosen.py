@@ -16,6 +16,7 @@ from verification.remote.visitor import Visitor, led
 def passwords_at_the_link(parameters: Parameters) -> dict[str, Any]:
     """What became of each password, every group of them at a link of its own; then who gets in, and what can be read of what was typed."""
     people = {name: Visitor(parameters, name, "127.0.0.10") for name in parameters["people"]}
+    told = told_before(people[parameters["taken"][0]])
     refused = {
         group: {name: chosen(people[group], password) for name, password in tried.items()} for group, tried in parameters["refused"].items()
     }
@@ -30,6 +31,7 @@ def passwords_at_the_link(parameters: Parameters) -> dict[str, Any]:
     ]
     known = [people[name].person["email"] for name in parameters["taken"]]
     return {
+        "told": told,
         "refused": refused,
         "taken": {name: answer[0] for name, answer in taken.items()},
         "opened": opened,
@@ -38,6 +40,19 @@ def passwords_at_the_link(parameters: Parameters) -> dict[str, Any]:
         "in a session": [name for name, text in typed.items() if any(holds(session, text) for session in kept)],
         "addresses in the dump": sum(holds(dump, address) for address in known),
         "sessions with a person": sum(b"_auth_user_id" in session for session in kept),
+    }
+
+
+def told_before(who: Visitor) -> dict[str, Any]:
+    """The rules on the page before anything was typed, and what may keep a person from pasting: scripts, and words of the fields."""
+    page = who.get(who.person["path"])["body"]
+    rules = re.search(r'<ul class="rules">(.*?)</ul>', page, re.DOTALL)
+    fields = re.findall(r'<input type="password"([^>]*)>', page)
+    return {
+        "rules": [html.unescape(rule) for rule in re.findall(r"<li>(.*?)</li>", rules[1], re.DOTALL)] if rules else [],
+        "fields": len(fields),
+        "scripts": page.count("<script"),
+        "words of the fields": sorted({word for field in fields for word in re.findall(r"\s([a-z-]+)", re.sub(r'"[^"]*"', "", field))}),
     }
 
 

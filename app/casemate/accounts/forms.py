@@ -25,9 +25,7 @@ class SignInForm(forms.Form):
 
 
 class EnrolmentPasswordForm(forms.Form):
-    password = password_field(
-        "New password", "new-password", "At least 12 characters. A few unrelated words make a good one."
-    )
+    password = password_field("New password", "new-password", "A few unrelated words make a good one.")
     again = password_field("The same password again", "new-password")
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:

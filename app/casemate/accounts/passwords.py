@@ -30,7 +30,10 @@ class PaddedPasswordValidator:
             raise ValidationError("The name of this service is in it: that is tried first.")
 
     def get_help_text(self) -> str:
-        return "It is no common password and no name with digits around it, and does not hold the name of this service."
+        return (
+            "Your password must not be a common one or your name with something around it, nor hold the name of this "
+            "service."
+        )
 
 
 def bare(text: str) -> str:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import segno
 from django.conf import settings
 from django.contrib.auth import logout
+from django.contrib.auth.password_validation import password_validators_help_texts
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -188,7 +189,8 @@ def enrol(request: HttpRequest, token: str) -> HttpResponse:
         if unknown:
             refused(origin, "unknown link")
         return page(request, 404 if unknown else 410, "This link does not work", str(refusal))
-    return render(request, "accounts/enrol_password.html", {"form": form, "person": user})
+    context = {"form": form, "person": user, "rules": password_validators_help_texts()}
+    return render(request, "accounts/enrol_password.html", context)
 
 
 @access(Access.PASSWORD)
