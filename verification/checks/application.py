@@ -57,6 +57,23 @@ def the_site_becomes_the_default_server(host: Host) -> None:
     )
 
 
+@control("APP-003")
+def test_a_form_is_taken_from_our_own_origin_and_from_no_other(host: Host, see: Witness, expected: Expected) -> None:
+    seen, wanted = host.inside["forms_by_origin"], expected["forms_from"]
+    show = f"{OVER_THE_SOCKET} -H 'X-Forwarded-Proto: https' -H 'Origin: …' -b … -d csrfmiddlewaretoken=…"
+    see.exactly("where forms said to come from", set(seen), set(wanted), show=show)
+    for said, status in wanted.items():
+        see.exactly(f"status of a form from: {said}", seen.get(said, "not tried"), status, show=show)
+    show = "sudo casemate shell -c 'from django.conf import settings; print(settings.CSRF_TRUSTED_ORIGINS)'"
+    see.exactly("further origins that are trusted", host.inside["settings"]["further origins"], [], show=show)
+
+
+@probe("APP-003", touches=("settings: origins of forms",), spoils=("APP-017", "APP-018", "BLD-021"))
+def whatever_is_put_below_our_name_one_day_may_send_forms(host: Host) -> None:
+    age = "CSRF_COOKIE_AGE = None\n"
+    patch_application(host, "settings.py", age, f'{age}CSRF_TRUSTED_ORIGINS = [f"https://*.{{SITE_NAME}}"]\n')
+
+
 @control("APP-004")
 def test_over_its_socket_it_answers_who_came_by_https_alone(host: Host, see: Witness) -> None:
     answers = host.inside["answers_by_scheme"]
@@ -116,7 +133,7 @@ def test_a_form_without_its_token_is_refused(host: Host, see: Witness) -> None:
     see.at_least("forms with a token", body.count('name="csrfmiddlewaretoken"'), 1)
 
 
-@probe("APP-009", touches=("views: sign-in",), spoils=("APP-001", "AUTH-018", "BLD-021", "WEB-003", "WEB-027"))
+@probe("APP-009", touches=("views: sign-in",), spoils=("APP-001", "APP-003", "AUTH-018", "BLD-021", "WEB-003", "WEB-027"))
 def a_form_that_kept_failing_is_exempted(host: Host) -> None:
     exempted = "from django.views.decorators.csrf import csrf_exempt\n\n\n@csrf_exempt\n@access(Access.ANYONE)\n@form_page\ndef sign_in("
     patch_application(host, "accounts/views.py", "@access(Access.ANYONE)\n@form_page\ndef sign_in(", exempted)

@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -98,19 +99,40 @@ def answers_by_scheme(parameters: Parameters) -> dict[str, dict[str, Any]]:
     return found
 
 
+@section
+def forms_by_origin(parameters: Parameters) -> dict[str, int]:
+    """The status of a form with its right token that says to come from here or there. All else is missing in it: nothing comes of it."""
+    tried, page, site = parameters.get("tried_origins", {}), parameters["page"], parameters["site_name"]
+    if not tried:
+        return {}
+    head, _, body = _received(page, site, "https").decode(errors="replace").partition("\r\n\r\n")
+    cookies = re.findall(r"(?im)^set-cookie: *([^;\r\n]+)", head)
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', body)
+    if not token:
+        raise RuntimeError(f"{page} has no form with a token")
+    statuses = {}
+    for name, said in tried.items():
+        lines = [f"Cookie: {'; '.join(cookies)}", *(f"{header}: {value}" for header, value in said.items())]
+        answer = _received(page, site, "https", more=lines, form=f"csrfmiddlewaretoken={token[1]}")
+        statuses[name] = int(answer.split(b" ", 2)[1])
+    return statuses
+
+
 def _asked(path: str, site: str) -> list[list[str]]:
     head = _received(path, site, "https").partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
     return [[key.strip().lower(), value.strip()] for key, _, value in (line.partition(":") for line in head)]
 
 
-def _received(path: str, site: str, scheme: str) -> bytes:
+def _received(path: str, site: str, scheme: str, *, more: Iterable[str] = (), form: str = "") -> bytes:
     """The whole answer of the application's socket; `scheme` is the word of a proxy, or nobody's where it is empty."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(20)
         connection.connect(APPLICATION)
-        words = [f"X-Forwarded-Proto: {scheme}"] if scheme else []
-        lines = [f"GET {path} HTTP/1.1", f"Host: {site}", "X-Real-IP: 127.0.0.8", *words, "Connection: close"]
-        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        words = [*([f"X-Forwarded-Proto: {scheme}"] if scheme else []), *more]
+        words += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(form)}"] if form else []
+        method = "POST" if form else "GET"
+        lines = [f"{method} {path} HTTP/1.1", f"Host: {site}", "X-Real-IP: 127.0.0.8", *words, "Connection: close"]
+        connection.sendall("\r\n".join([*lines, "", form]).encode())
         received = b""
         while chunk := connection.recv(65536):
             received += chunk

@@ -258,6 +258,7 @@ def settings_asked():
         "between lab and baseline": different(*(loaded_with({"CASEMATE_PROFILE": profile}) for profile in ("lab", "baseline"))),
         "in use": [connection.vendor, "MariaDB" in version],
         "its own connection goes over": over,
+        "further origins": plain(settings.CSRF_TRUSTED_ORIGINS),
         "key": {
             "characters": len(settings.SECRET_KEY), "different": len(set(settings.SECRET_KEY)),
             "others": len(settings.SECRET_KEY_FALLBACKS),
