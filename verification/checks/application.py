@@ -139,6 +139,30 @@ def a_form_that_kept_failing_is_exempted(host: Host) -> None:
     patch_application(host, "accounts/views.py", "@access(Access.ANYONE)\n@form_page\ndef sign_in(", exempted)
 
 
+@control("APP-014")
+def test_middleware_stands_in_its_written_order(host: Host, see: Witness, expected: Expected) -> None:
+    seen, wanted = host.inside["settings"]["middleware"], expected["settings"]["values"]["MIDDLEWARE"]
+    see.exactly("middleware from the outermost to the innermost", seen, wanted, show="sudo casemate diffsettings --all | grep MIDDLEWARE")
+
+
+@control("APP-014")
+def test_what_one_answers_by_itself_has_the_headers_of_those_before_it(host: Host, see: Witness, expected: Expected) -> None:
+    seen, wanted = host.inside["answers_of_middleware"], expected["answers_of_middleware"]
+    see.exactly("answers of middleware that were fetched", set(seen), set(wanted), show=OVER_THE_SOCKET)
+    policies = {name for answer in wanted.values() for name in answer["headers"]}
+    for name, answer in wanted.items():
+        found = seen.get(name, {"status": 0, "headers": []})
+        see.exactly(f"status: {name}", found["status"], answer["status"], show=OVER_THE_SOCKET)
+        laid = [header for header in found["headers"] if header in policies]
+        see.exactly(f"policy headers: {name}", laid, answer["headers"], show=OVER_THE_SOCKET)
+
+
+@probe("APP-014", touches=("settings: transport",), spoils=("APP-018", "BLD-021"))
+def what_refuses_most_cheaply_is_put_in_front(host: Host) -> None:
+    headers, transport = '    "casemate.headers.PolicyHeaders",\n', '    "casemate.transport.OverTlsAlone",\n'
+    patch_application(host, "settings.py", headers + transport, transport + headers)
+
+
 @control("APP-015")
 def test_djangos_own_deployment_check_is_clean(host: Host, see: Witness) -> None:
     said = host.inside["deploy_check"]

@@ -100,6 +100,21 @@ def answers_by_scheme(parameters: Parameters) -> dict[str, dict[str, Any]]:
 
 
 @section
+def answers_of_middleware(parameters: Parameters) -> dict[str, dict[str, Any]]:
+    """Status and names of headers of what middleware answers by itself, each from its own place in the order."""
+    asked = {
+        "in clear": (parameters["page"], "http"),
+        "an address without its slash": ("/sign-in", "https"),
+        "a method that an address does not take": ("/csp-reports/", "https"),
+    }
+    found = {}
+    for name, (path, scheme) in asked.items():
+        lines = _received(path, parameters["site_name"], scheme).partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+        found[name] = {"status": int(lines[0].split(" ")[1]), "headers": sorted(line.partition(":")[0].lower() for line in lines[1:])}
+    return found
+
+
+@section
 def forms_by_origin(parameters: Parameters) -> dict[str, int]:
     """The status of a form with its right token that says to come from here or there. All else is missing in it: nothing comes of it."""
     tried, page, site = parameters.get("tried_origins", {}), parameters["page"], parameters["site_name"]

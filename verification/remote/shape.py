@@ -232,6 +232,16 @@ def credential(name):
     return Path(os.environ["CREDENTIALS_DIRECTORY"], name).read_text().strip()
 
 
+def order():
+    "The middleware as Django puts it together, from the outermost to the innermost: one that takes itself out is not there."
+    from django.core.handlers.wsgi import WSGIHandler
+    found, layer = [], WSGIHandler()._middleware_chain.__wrapped__
+    while hasattr(layer, "get_response"):
+        found.append(f"{type(layer).__module__}.{type(layer).__qualname__}")
+        layer = layer.get_response.__wrapped__
+    return found
+
+
 def settings_asked():
     from casemate.configuration import Environment
     names = loaded_with({})
@@ -258,6 +268,7 @@ def settings_asked():
         "between lab and baseline": different(*(loaded_with({"CASEMATE_PROFILE": profile}) for profile in ("lab", "baseline"))),
         "in use": [connection.vendor, "MariaDB" in version],
         "its own connection goes over": over,
+        "middleware": order(),
         "further origins": plain(settings.CSRF_TRUSTED_ORIGINS),
         "key": {
             "characters": len(settings.SECRET_KEY), "different": len(set(settings.SECRET_KEY)),

@@ -1,6 +1,10 @@
-"""APP-003, on what a host would tell: from where forms are taken."""
+"""APP-003 and APP-014, on what a host would tell: from where forms are taken, and in which order middleware stands."""
 
+import ast
+import sys
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -8,6 +12,7 @@ from verification import expectations
 from verification.checks import application
 from verification.host import Facts
 from verification.remote import edge
+from verification.remote.shape import SHAPE
 from verification.tests.conftest import Stage, an_inventory
 from verification.witness import Witness
 from verification.words import State
@@ -69,3 +74,62 @@ def test_a_form_carries_its_cookie_its_token_and_where_it_comes_from_and_nothing
 def test_nothing_is_sent_to_an_application_that_is_not_casemates(monkeypatch: pytest.MonkeyPatch) -> None:
     other = expectations.load("lab", {**DECLARED, "application": "other"})
     assert asked(monkeypatch, other) == ({}, [])
+
+
+ORDER, ANSWERS = EXPECTED["settings"]["values"]["MIDDLEWARE"], EXPECTED["answers_of_middleware"]
+
+
+def order(middleware: list[str], answers: dict[str, Any]) -> list[str]:
+    host, see = Stage(an_inventory()).hosts[0], Witness()
+    host.inside = Facts({"settings": {"value": {"middleware": middleware}}, "answers_of_middleware": {"value": answers}})
+    application.test_middleware_stands_in_its_written_order(host, see, EXPECTED)
+    application.test_what_one_answers_by_itself_has_the_headers_of_those_before_it(host, see, EXPECTED)
+    return [one.what for one in see.observations if one.state is not State.PASS]
+
+
+def with_headers(name: str, headers: list[str]) -> dict[str, Any]:
+    return {**ANSWERS, name: {**ANSWERS[name], "headers": sorted(headers)}}
+
+
+def test_the_written_order_passes_whatever_else_an_answer_says_of_itself() -> None:
+    assert order(ORDER, ANSWERS) == []
+    assert order(ORDER, with_headers("in clear", [*ANSWERS["in clear"]["headers"], "date", "content-length"])) == []
+
+
+@pytest.mark.parametrize("seen", [[ORDER[1], ORDER[0], *ORDER[2:]], ORDER[:-1], [*ORDER, "shop.middleware.Basket"], [*ORDER, ORDER[8]]])
+def test_another_order_one_too_few_and_one_too_many_are_seen(seen: list[str]) -> None:
+    assert order(seen, ANSWERS) == ["middleware from the outermost to the innermost"]
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_header_that_comes_too_late_for_an_answer_is_seen(name: str) -> None:
+    assert order(ORDER, with_headers(name, ANSWERS[name]["headers"][1:])) == [f"policy headers: {name}"]
+    assert order(ORDER, with_headers(name, [*ANSWERS[name]["headers"], "cache-control"])) == [f"policy headers: {name}"]
+    assert order(ORDER, {**ANSWERS, name: {**ANSWERS[name], "status": 200}}) == [f"status: {name}"]
+
+
+def test_an_answer_that_nobody_fetched_is_seen() -> None:
+    fewer = {name: answer for name, answer in ANSWERS.items() if name != "in clear"}
+    assert order(ORDER, fewer)[0] == "answers of middleware that were fetched"
+
+
+def test_the_order_is_read_from_what_django_puts_together() -> None:
+    """Without Django: each layer knows the next one, wrapped as Django wraps it, and the innermost is no middleware."""
+    tree = ast.parse(SHAPE)
+    tree.body = [part for part in tree.body if isinstance(part, ast.FunctionDef) and part.name == "order"]
+
+    class Inner:
+        def __init__(self, following: Any) -> None:
+            self.get_response = SimpleNamespace(__wrapped__=following)
+
+    class Outer(Inner):
+        pass
+
+    chain = SimpleNamespace(__wrapped__=Outer(Inner(len)))
+    handlers = ModuleType("django.core.handlers.wsgi")
+    vars(handlers)["WSGIHandler"] = lambda: SimpleNamespace(_middleware_chain=chain)
+    names: dict[str, Any] = {}
+    exec(compile(tree, "shape", "exec"), names)  # noqa: S102  its own text
+    with patch.dict(sys.modules, {"django.core.handlers.wsgi": handlers}):
+        found = names["order"]()
+    assert [name.rpartition(".")[2] for name in found] == ["Outer", "Inner"]
