@@ -97,6 +97,45 @@ def a_key_is_made_of_the_time(host: Host) -> None:
     host.replace(PROGRAM, "return secrets.token_urlsafe(48).encode()", "return (str(time.time_ns()) * 4).encode()")
 
 
+@control("DB-002")
+def test_each_account_has_random_bytes_of_its_own_as_password(host: Host, see: Witness, expected: Expected) -> None:
+    seen, wanted = host.inside["database_passwords"], expected["database"]["password"]
+    accounts = [name.partition("@")[0] for name, entry in expected["database"]["accounts"].items() if "password" in entry]
+    see.exactly(
+        "accounts with a password", {f"casemate_{name}" for name in seen["bytes"]}, set(accounts), show="sudo casemate-credentials list"
+    )
+    for name in (account.removeprefix("casemate_") for account in accounts):
+        show = f"sudo systemd-creds decrypt --name=database-{name}-password /etc/credstore.encrypted/database-{name}-password - | wc -c"
+        see.exactly(f"bytes of the password of casemate_{name}", seen["bytes"].get(name, 0), wanted["bytes"], show=show)
+        different = seen["different bytes"].get(name, 0)
+        see.at_least(f"different bytes in the password of casemate_{name}", different, wanted["different_bytes"], show=show)
+        said = seen["said"].get(name, "not asked")
+        show = f"sudo casemate --as {name} dbshell"
+        see.exactly(f"what the server says to casemate_{name} with it", said, f"accepted over {expected['connection']['over']}", show=show)
+    see.exactly("passwords that are another account's as well", seen["alike"], 0)
+
+
+@control("DB-002", active=True)
+def test_passwords_come_from_the_systems_random_source_alone(host: Host, see: Witness, expected: Expected) -> None:
+    ask = {"sections": ["passwords_made"], "statements": expected["read_inside"]["statements"]}
+    seen = host.trial("passwords that are made", lambda host: dict(host.look_inside(ask)["passwords_made"]))
+    show = f"sudo env CASEMATE_CREDENTIAL_STORE=/run/elsewhere {PROGRAM} ensure"
+    see.exactly("bytes of each new password", seen["bytes"], [expected["database"]["password"]["bytes"]], show=show)
+    see.exactly("passwords of two new installations and of this host that are one", seen["twice"], 0, show=show)
+    see.exactly("passwords of a source that says the same twice", seen["of the same source"], "the same", show=show)
+    see.exactly("passwords of a source that says something else", seen["of another source"], "others", show=show)
+
+
+@probe("DB-002", touches=("account passwords",), spoils=("DB-003", "LOG-005", "X-13"))
+def an_administrator_gives_an_account_a_password_to_remember(host: Host) -> None:
+    host.sudo("mariadb -e \"ALTER USER casemate_migrate@127.0.0.1 IDENTIFIED BY 'Migrate-2026'\"")
+
+
+@probe("DB-002", touches=("casemate-credentials",))
+def passwords_are_to_fit_on_a_note(host: Host) -> None:
+    host.replace(PROGRAM, "return secrets.token_urlsafe(32).encode()", "return secrets.token_urlsafe(9).encode()")
+
+
 @control("VAULT-018", active=True)
 def test_a_second_run_changes_no_secret_and_makes_just_the_one_that_is_missing(host: Host, see: Witness, expected: Expected) -> None:
     ask = {"sections": ["secrets_made_again"]}

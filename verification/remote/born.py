@@ -1,4 +1,4 @@
-"""Inside, active: what the program that makes a host's secrets does in stores that are thrown away; and secrets in a text sent along.
+"""Inside: what a host's secrets are like; what the program that makes them does in stores that are thrown away; secrets in a text.
 
 Whatever is made or opened here stays here: what leaves this host are lengths, counts and names.
 """
@@ -6,16 +6,19 @@ Whatever is made or opened here stays here: what leaves this host are lengths, c
 import base64
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from verification.remote.database import TLS, TRY, as_account
 from verification.remote.processes import credentials
-from verification.remote.sections import Parameters, on_request, output
+from verification.remote.sections import Parameters, on_request, output, section
 
 PROGRAM = "/usr/local/sbin/casemate-credentials"
 STORE, NAMES = Path("/etc/credstore.encrypted"), Path("/etc/casemate/credentials.yml")
@@ -29,6 +32,21 @@ os.urandom = lambda wanted: bytes((first + 7 * place) % 256 for place in range(w
 sys.argv = [program, "ensure"]
 runpy.run_path(program, run_name="__main__")
 """
+
+
+@section
+def database_passwords(parameters: Parameters) -> dict[str, Any]:
+    """Of each account's password: the bytes that it stands for, and what the server says to who comes with it."""
+    accounts = list(parameters["statements"])
+    values = {account: opened(STORE, of_account(account)) for account in accounts}
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        said = dict(zip(accounts, pool.map(welcomed, accounts), strict=True))
+    return {
+        "bytes": {account: len(drawn(value)) for account, value in values.items()},
+        "different bytes": {account: len(set(drawn(value))) for account, value in values.items()},
+        "alike": len(values) - len(set(values.values())),
+        "said": said,
+    }
 
 
 @on_request
@@ -75,6 +93,33 @@ def keys_made(_parameters: Parameters) -> dict[str, Any]:
 
 
 @on_request
+def passwords_made(parameters: Parameters) -> dict[str, Any]:
+    """Passwords of these accounts as the program makes them in empty stores: two as on two new hosts, three of a source that is known."""
+    wanted = [of_account(account) for account in parameters["statements"]]
+    with tempfile.TemporaryDirectory(prefix="casemate-verifier-", dir=MEMORY) as folder:
+        names = Path(folder, "names.yml")
+        lines = NAMES.read_text().splitlines(keepends=True)
+        names.write_text("".join(line for line in lines if any(f"name: {name}," in line for name in wanted)))
+
+        def passwords(place: str, *command: str) -> list[bytes]:
+            ensured(Path(folder, place), names, *command)
+            return [opened(Path(folder, place), name) for name in wanted]
+
+        new = [*passwords("one"), *passwords("other")]
+        known = [
+            passwords(place, sys.executable, "-I", "-c", FROM_A_KNOWN_SOURCE, PROGRAM, first)
+            for place, first in (("first", "1"), ("again", "1"), ("second", "2"))
+        ]
+        every = [*new, *(opened(STORE, name) for name in wanted)]
+        return {
+            "bytes": sorted({len(drawn(password)) for password in new}),
+            "twice": len(every) - len(set(every)),
+            "of the same source": "the same" if known[0] == known[1] else "others",
+            "of another source": "the same" if {*known[0]} & {*known[2]} else "others",
+        }
+
+
+@on_request
 def secrets_in_text(parameters: Parameters) -> dict[str, Any]:
     """Which of these of the application's secrets stand in a packed text, and which of these words, that surely do."""
     text = zlib.decompress(base64.b64decode(parameters["packed"]))
@@ -101,8 +146,25 @@ def ensured(store: Path, names: Path, *command: str) -> list[str]:
     return ran.stdout.splitlines()
 
 
-def opened(store: Path) -> bytes:
-    return output("systemd-creds", "decrypt", f"--name={KEY}", str(store / KEY), "-").strip().encode()
+def opened(store: Path, name: str = KEY) -> bytes:
+    return output("systemd-creds", "decrypt", f"--name={name}", str(store / name), "-").strip().encode()
+
+
+def of_account(account: str) -> str:
+    """The name of the credential with the password of an account of the database."""
+    return f"database-{account}-password"
+
+
+def drawn(text: bytes) -> bytes:
+    """The bytes that a url-safe text stands for; none where it is no such text."""
+    whole = re.fullmatch(rb"[A-Za-z0-9_-]*", text) and len(text) % 4 != 1
+    return base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4)) if whole else b""
+
+
+def welcomed(account: str) -> str:
+    """What the server says to who comes with this account's password and certificate."""
+    own = "--ssl-cert=$CREDENTIALS_DIRECTORY/crt --ssl-key=$CREDENTIALS_DIRECTORY/key"
+    return as_account(account, f"{TRY}\ntry own {TLS} {own}").strip().removeprefix("own\t")
 
 
 def digests(store: Path) -> dict[str, str]:

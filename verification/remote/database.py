@@ -170,7 +170,7 @@ def connections(_parameters: Parameters) -> dict[str, str]:
         "TLS, right certificate, wrong password": f"{TLS} {own} --password=wrong",
     }
     tries = "\n".join(f"try {shlex.quote(name)} {options}" for name, options in roads.items())
-    shown = _as_account("app", f"{FOREIGN_CERTIFICATE}\n{TRY}\n{tries}")
+    shown = as_account("app", f"{FOREIGN_CERTIFICATE}\n{TRY}\n{tries}")
     lines = (line.partition("\t") for line in shown.splitlines() if "\t" in line)
     return {road: answer for road, _, answer in lines}
 
@@ -205,14 +205,14 @@ def _attempts(account: str, statements: dict[str, str]) -> dict[str, str]:
     own = "--ssl-cert=$CREDENTIALS_DIRECTORY/crt --ssl-key=$CREDENTIALS_DIRECTORY/key"
     lines = "\n".join(f"{' '.join(sql.split())};" for sql in statements.values())
     script = f"{CLIENT} {TLS} {own} {NETWORK} --force -N -B <<'SQL' 2>&1 || true\n{lines}\nSQL"
-    shown = _as_account(account, script)
+    shown = as_account(account, script)
     if re.search(r"ERROR \d+ \(\w+\): ", shown):  # an error without a line: there was no connection
         raise RuntimeError(shown.strip()[-300:])
     refused = {int(line): number for number, line in re.findall(r"ERROR (\d+) \(\w+\) at line (\d+)", shown)}
     return {name: f"refused {refused[index]}" if index in refused else "done" for index, name in enumerate(statements, start=1)}
 
 
-def _as_account(account: str, script: str) -> str:
+def as_account(account: str, script: str) -> str:
     """Runs a shell script in a transient unit that has the credential of a database account, and nothing of it in an argument."""
     properties = [
         f"LoadCredentialEncrypted=database-{account}-password:/etc/credstore.encrypted/database-{account}-password",

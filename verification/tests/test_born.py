@@ -1,4 +1,4 @@
-"""VAULT-017 and VAULT-018: what the program that makes a host's secrets does, by the program itself, and what the checks make of it.
+"""DB-002, VAULT-017, VAULT-018: what the program that makes a host's secrets does, by itself, and what the checks make of it.
 
 systemd-creds is a program of these tests, which seals nothing.
 """
@@ -22,6 +22,7 @@ from verification.witness import Witness
 from verification.words import State
 
 EXPECTED = expectations.load("lab", {"site_name": "casemate.test"})
+ACCOUNTS = EXPECTED["read_inside"]["statements"]
 CREDS = '#!/bin/sh\nfor last; do :; done\ncase $1 in encrypt) cat > "$last";; decrypt) shift; cat "$2";; esac\n'
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="the program gives what it makes to root")
 
@@ -43,6 +44,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
     else:
         remote.STORE.mkdir()
         (remote.STORE / remote.KEY).write_text("the key of this host")
+        for account in ACCOUNTS:
+            (remote.STORE / remote.of_account(account)).write_text(f"the password of {account}")
 
     def replace(old: str, new: str) -> None:
         assert old in own.read_text()
@@ -80,6 +83,67 @@ def test_keys_of_the_program_are_long_and_of_the_source_alone(program: Callable[
 def test_a_key_of_something_else_is_seen(program: Callable[[str, str], None], new: str, seen: str) -> None:
     program("secrets.token_urlsafe(48).encode()", new)
     assert seen in keys()
+
+
+def passwords() -> list[str]:
+    host, see = Stage(an_inventory()).hosts[0], Witness()
+    host.tried = {"passwords that are made": remote.passwords_made({"statements": ACCOUNTS})}
+    born.test_passwords_come_from_the_systems_random_source_alone(host, see, EXPECTED)
+    return [one.what for one in see.observations if one.state is not State.PASS]
+
+
+def test_passwords_of_the_program_are_long_unlike_and_of_the_source_alone(program: Callable[[str, str], None]) -> None:
+    assert passwords() == []
+
+
+@pytest.mark.parametrize(
+    ("new", "seen"),
+    [
+        ("secrets.token_urlsafe(9).encode()", ["bytes of each new password"]),
+        ("base64.urlsafe_b64encode(str(time.time_ns()).zfill(32).encode())[:-1]", ["passwords of a source that says the same twice"]),
+        (
+            'b"casemate" * 5 + b"123"',
+            ["passwords of two new installations and of this host that are one", "passwords of a source that says something else"],
+        ),
+    ],
+)
+def test_a_password_of_something_else_is_seen(program: Callable[[str, str], None], new: str, seen: list[str]) -> None:
+    program("secrets.token_urlsafe(32).encode()", new)
+    assert set(seen) <= set(passwords())
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("A" * 43, 32), ("Migrate-2026", 9), ("Migrate-2026!", 0), ("a" * 13, 0), ("a b", 0), ("", 0), ("é" * 20, 0)]
+)
+def test_a_text_stands_for_bytes_or_for_none(text: str, count: int) -> None:
+    assert len(remote.drawn(text.encode())) == count
+
+
+def in_force(monkeypatch: pytest.MonkeyPatch, **changed: str) -> list[str]:
+    """What is seen of random passwords; `changed` gives an account another one, which the server does not know."""
+    values = {remote.of_account(account): base64.urlsafe_b64encode(os.urandom(32)).rstrip(b"=") for account in ACCOUNTS}
+    values |= {remote.of_account(account): text.encode() for account, text in changed.items()}
+    monkeypatch.setattr(remote, "opened", lambda _store, name: values[name])
+    refused = dict.fromkeys(changed, "refused 1045")
+    monkeypatch.setattr(remote, "as_account", lambda account, _script: f"own\t{refused.get(account, 'accepted over TLSv1.3')}\n")
+    host, see = Stage(an_inventory()).hosts[0], Witness()
+    host.inside = Facts({"database_passwords": {"value": remote.database_passwords({"statements": ACCOUNTS})}})
+    born.test_each_account_has_random_bytes_of_its_own_as_password(host, see, EXPECTED)
+    return [one.what for one in see.observations if one.state is not State.PASS]
+
+
+def test_random_passwords_that_the_server_takes_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert in_force(monkeypatch) == []
+
+
+def test_a_password_that_somebody_chose_that_two_share_or_that_the_server_does_not_take_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "what the server says to casemate_migrate with it"
+    chosen = ["bytes of the password of casemate_migrate", "different bytes in the password of casemate_migrate", said]
+    random, alike = "".join(map(chr, range(48, 58))) + "".join(map(chr, range(65, 91))) + "_-abcde", "a" * 43
+    assert in_force(monkeypatch, migrate="Migrate-2026") == chosen
+    assert in_force(monkeypatch, migrate=random) == [said]
+    assert "different bytes in the password of casemate_app" in in_force(monkeypatch, app=alike)
+    assert "passwords that are another account's as well" in in_force(monkeypatch, app=random, migrate=random)
 
 
 @as_root
