@@ -174,7 +174,7 @@ def test_djangos_own_deployment_check_is_clean(host: Host, see: Witness) -> None
     )
 
 
-@probe("APP-015", touches=("settings: secret key",), spoils=("BLD-021", "VAULT-017"))
+@probe("APP-015", touches=("settings: secret key",), spoils=("BLD-021", "VAULT-014", "VAULT-017"))
 def a_secret_key_comes_from_a_tutorial(host: Host) -> None:
     patch_application(host, "settings.py", "SECRET_KEY = _configuration.secret_key", 'SECRET_KEY = "django-insecure-tutorial"')
 

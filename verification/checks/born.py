@@ -15,6 +15,7 @@ from verification.words import CannotRun, NotTestable
 Expected = dict[str, Any]
 PROGRAM = "/usr/local/sbin/casemate-credentials"
 ENSURE = "sudo casemate-credentials ensure"
+STORE, CREDENTIALS = "/etc/credstore.encrypted", "sudo ls /run/credentials/casemate.service"
 KEY = "django-secret-key"
 SEARCHED = (KEY, "database-app-password")
 # Stands in the checkout, so that a search which finds nothing at all is seen.
@@ -152,3 +153,29 @@ def test_a_second_run_changes_no_secret_and_makes_just_the_one_that_is_missing(h
 @probe("VAULT-018", touches=("casemate-credentials",))
 def the_key_is_made_anew_with_each_deployment(host: Host) -> None:
     host.replace(PROGRAM, "if not path.exists():", f'if not path.exists() or credential.name == "{KEY}":')
+
+
+def of_the_application(expected: Expected) -> list[str]:
+    """Its secrets by name; what has a suffix is a certificate and its key."""
+    return [name for name in expected["credentials_of_the_service"] if "." not in name]
+
+
+@control("VAULT-014")
+def test_each_secret_is_a_credential_and_a_value_of_its_own(host: Host, see: Witness, expected: Expected) -> None:
+    seen, stored = host.inside["settings"]["credentials of secrets in use"], host.inside["secrets_at_rest"]
+    for name in of_the_application(expected):
+        see.exactly(f"credentials in which the value stands that is in use as {name}", seen.get(name, []), [name], show=CREDENTIALS)
+    compared = {name for name, values in stored["values"].items() if values}
+    see.exactly("secrets that were not compared", sorted({*expected["credentials"]} - compared), [], show="sudo casemate-credentials list")
+    see.exactly("secrets that have a value in common", stored["alike"], [], show=f"sudo systemd-creds decrypt --name=NAME {STORE}/NAME -")
+
+
+@control("VAULT-014", active=True)
+def test_a_secret_that_is_missing_is_named_at_the_start(host: Host, see: Witness, expected: Expected) -> None:
+    refused(host, see, {f"without {name}": f"The credential {name} is missing" for name in of_the_application(expected)})
+
+
+@probe("VAULT-014", touches=("settings: secret key",), spoils=("BLD-021", "VAULT-017", "X-11"))
+def there_is_to_be_one_secret_fewer_to_look_after(host: Host) -> None:
+    asked = 'self.secret_key = credentials.text("{}")'
+    patch_application(host, "configuration.py", asked.format("django-secret-key"), asked.format("audit-keys"))

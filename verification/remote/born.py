@@ -13,11 +13,12 @@ import sys
 import tempfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from verification.remote.database import TLS, TRY, as_account
-from verification.remote.processes import credentials
+from verification.remote.processes import credentials, single_values
 from verification.remote.sections import Parameters, on_request, output, section
 
 PROGRAM = "/usr/local/sbin/casemate-credentials"
@@ -46,6 +47,17 @@ def database_passwords(parameters: Parameters) -> dict[str, Any]:
         "different bytes": {account: len(set(drawn(value))) for account, value in values.items()},
         "alike": len(values) - len(set(values.values())),
         "said": said,
+    }
+
+
+@section
+def secrets_at_rest(_parameters: Parameters) -> dict[str, Any]:
+    """How many values each secret of this host holds, and which two of them hold one, however it is written."""
+    held = {file.name: single_values(opened(STORE, file.name)) for file in sorted(STORE.iterdir()) if file.name[0] != "."}
+    meant = {name: {form for value in values for form in written(value)} for name, values in held.items()}
+    return {
+        "values": {name: len(values) for name, values in held.items()},
+        "alike": [f"{one} and {other}" for one, other in combinations(held, 2) if meant[one] & meant[other]],
     }
 
 
@@ -159,6 +171,14 @@ def drawn(text: bytes) -> bytes:
     """The bytes that a url-safe text stands for; none where it is no such text."""
     whole = re.fullmatch(rb"[A-Za-z0-9_-]*", text) and len(text) % 4 != 1
     return base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4)) if whole else b""
+
+
+def written(value: bytes) -> set[bytes]:
+    """A value as it is, and what it means as base64 of either alphabet and as hexadecimal digits, where it means something so."""
+    forms = {value, drawn(value.rstrip(b"=").translate(bytes.maketrans(b"+/", b"-_")))}
+    if re.fullmatch(rb"([0-9a-fA-F]{2})+", value):
+        forms.add(bytes.fromhex(value.decode()))
+    return forms - {b""}
 
 
 def welcomed(account: str) -> str:

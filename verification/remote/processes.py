@@ -104,10 +104,10 @@ def credentials(services: list[str]) -> Iterator[tuple[str, bytes]]:
         folder = PROC / "1/root/run/credentials" / service
         for file in sorted(folder.iterdir()) if folder.is_dir() else ():
             if not file.name.endswith(".crt"):
-                yield from ((file.name, value) for value in _values(file.read_bytes().strip()) if len(value) >= 16)
+                yield from ((file.name, value) for value in single_values(file.read_bytes().strip()) if len(value) >= 16)
 
 
-def _values(content: bytes) -> list[bytes]:
+def single_values(content: bytes) -> list[bytes]:
     """What to look for: the whole text, or each key where the credential is a set of keys by id, as JSON or as lines `id;key`."""
     if lines := re.findall(rb"^\d+;([0-9a-f]+)$", content, re.MULTILINE):
         return list(lines)

@@ -4,7 +4,7 @@ What it tries of tenants' rows never reaches the database: a broken manager must
 """
 
 SHAPE = r"""
-import ast, functools, hmac, importlib.util, itertools, logging, os, time, uuid
+import ast, base64, functools, hmac, importlib.util, itertools, logging, os, time, uuid
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -242,6 +242,18 @@ def order():
     return found
 
 
+def in_use():
+    "Each secret that the application holds, and the credentials in which its values stand."
+    held = {
+        "django-secret-key": [settings.SECRET_KEY], "database-app-password": [settings.DATABASES["default"]["PASSWORD"]],
+        "limiter-app-password": [settings.LIMITER_PASSWORD],
+    }
+    for name, keys_of_it in {"keyring-keks": settings.KEYRING_KEKS, "audit-keys": settings.AUDIT_KEYS}.items():
+        held[name] = [base64.b64encode(key).decode() for key in keys_of_it.values()]
+    files = {file.name: file.read_text() for file in Path(os.environ["CREDENTIALS_DIRECTORY"]).iterdir()}
+    return {name: sorted({file for value in values for file, text in files.items() if value in text}) for name, values in held.items()}
+
+
 def settings_asked():
     from casemate.configuration import Environment
     names = loaded_with({})
@@ -274,6 +286,7 @@ def settings_asked():
             "characters": len(settings.SECRET_KEY), "different": len(set(settings.SECRET_KEY)),
             "others": len(settings.SECRET_KEY_FALLBACKS),
         },
+        "credentials of secrets in use": in_use(),
         "from its credential": {
             "django-secret-key": settings.SECRET_KEY == credential("django-secret-key"),
             "database-app-password": settings.DATABASES["default"]["PASSWORD"] == credential("database-app-password"),

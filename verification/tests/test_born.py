@@ -1,14 +1,19 @@
-"""DB-002, VAULT-017, VAULT-018: what the program that makes a host's secrets does, by itself, and what the checks make of it.
+"""DB-002, VAULT-014, VAULT-017, VAULT-018: what the program that makes a host's secrets does, by itself, and what the checks make of it.
 
 systemd-creds is a program of these tests, which seals nothing.
 """
 
+import ast
 import base64
+import json
 import os
+import secrets
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -17,6 +22,7 @@ from verification.checks import born
 from verification.host import Facts
 from verification.inventory import ROOT
 from verification.remote import born as remote
+from verification.remote.shape import SHAPE
 from verification.tests.conftest import Stage, an_inventory
 from verification.witness import Witness
 from verification.words import State
@@ -205,3 +211,68 @@ def in_use(**changed: Any) -> list[str]:
 )
 def test_a_key_that_is_short_somebody_elses_or_in_a_file_is_seen(changed: dict[str, Any], seen: list[str]) -> None:
     assert in_use(**changed) == seen
+
+
+OWN = {name: [name] for name in born.of_the_application(EXPECTED)}
+KEK = b"the thirty-two bytes of this key"
+
+
+def at_rest(monkeypatch: pytest.MonkeyPatch, in_use: dict[str, list[str]], *without: str, **changed: bytes) -> list[str]:
+    """What is seen of secrets of which each is another, but for those that `changed` gives a value and those that are not there."""
+    values = {name: os.urandom(40).hex().encode() for name in EXPECTED["credentials"] if name not in without}
+    values["keyring-keks"] = json.dumps({"1": base64.b64encode(KEK).decode(), "2": base64.b64encode(os.urandom(32)).decode()}).encode()
+    values |= {name.replace("_", "-"): value for name, value in changed.items()}
+    monkeypatch.setattr(remote, "opened", lambda _store, name: values[name])
+    monkeypatch.setattr(remote, "STORE", MagicMock(iterdir=lambda: [Path(name) for name in values]))
+    host, see = Stage(an_inventory()).hosts[0], Witness()
+    stored = remote.secrets_at_rest({})
+    host.inside = Facts({"settings": {"value": {"credentials of secrets in use": in_use}}, "secrets_at_rest": {"value": stored}})
+    born.test_each_secret_is_a_credential_and_a_value_of_its_own(host, see, EXPECTED)
+    assert KEK.decode() not in str(see.observations)
+    return [one.what for one in see.observations if one.state is not State.PASS]
+
+
+def test_secrets_of_one_use_each_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(OWN) == {"audit-keys", "database-app-password", "django-secret-key", "keyring-keks", "limiter-app-password"}
+    assert at_rest(monkeypatch, OWN) == []
+
+
+@pytest.mark.parametrize("places", [["audit-keys"], ["audit-keys", "django-secret-key"], []])
+def test_a_secret_that_is_anothers_or_no_credentials_is_seen(places: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = "credentials in which the value stands that is in use as django-secret-key"
+    assert at_rest(monkeypatch, {**OWN, "django-secret-key": places}) == [seen]
+
+
+@pytest.mark.parametrize(
+    "value", [KEK, KEK.hex().encode(), base64.b64encode(KEK), base64.urlsafe_b64encode(KEK).rstrip(b"="), b"1;" + KEK.hex().encode()]
+)
+def test_a_value_that_is_there_twice_is_seen_however_it_is_written(value: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert at_rest(monkeypatch, OWN, backup_repository_password=value) == ["secrets that have a value in common"]
+
+
+def test_a_secret_that_was_not_compared_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert at_rest(monkeypatch, OWN, "audit-keys") == ["secrets that were not compared"]
+
+
+def test_the_credentials_of_what_is_in_use_are_found_by_its_values(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without Django: settings of our own, and a folder as systemd makes it."""
+    tree = ast.parse(SHAPE)
+    tree.body = [part for part in tree.body if isinstance(part, ast.FunctionDef) and part.name == "in_use"]
+    audit, texts = os.urandom(32), {name: secrets.token_urlsafe(32) for name in OWN}
+    texts |= {"keyring-keks": json.dumps({"1": base64.b64encode(KEK).decode()}), "database-app.key": "-----BEGIN PRIVATE KEY-----"}
+    texts["audit-keys"] = json.dumps({"7": base64.b64encode(audit).decode()})
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text + "\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    settings = SimpleNamespace(
+        SECRET_KEY=texts["django-secret-key"],
+        DATABASES={"default": {"PASSWORD": texts["database-app-password"]}},
+        LIMITER_PASSWORD=texts["limiter-app-password"],
+        KEYRING_KEKS={"1": KEK},
+        AUDIT_KEYS={"7": audit},
+    )
+    names: dict[str, Any] = {"settings": settings, "base64": base64, "os": os, "Path": Path}
+    exec(compile(tree, "shape", "exec"), names)  # noqa: S102  its own text
+    assert names["in_use"]() == OWN
+    settings.SECRET_KEY, settings.AUDIT_KEYS = texts["audit-keys"], {}
+    assert names["in_use"]() == {**OWN, "django-secret-key": ["audit-keys"], "audit-keys": []}
