@@ -97,7 +97,7 @@ def test_a_drift_that_nobody_hears_of_is_red(told: int, words: str, state: set[S
 def of_codes(**window: str) -> set[State]:
     host, see = Stage(an_inventory()).hosts[0], Witness()
     host._household_parts = frozenset({"window"})
-    host._household = Household({"enrolments": {"mallory": {"the window": window}}}, {}, 3, [], True)
+    host._household = Household({"the window": window}, {}, 3, [], True)
     clock.test_a_code_counts_within_its_window_alone(host, see, {})
     return {observation.state for observation in see.observations}
 
