@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -269,9 +269,14 @@ def read_inside(host: Host, parameters: Mapping[str, Any]) -> Facts:
 
 
 def script_of(modules: tuple[str, ...], parameters: Mapping[str, Any]) -> str:
-    """The modules of verification/remote as one script that needs nothing on the other side but Python."""
+    """The modules of verification/remote as one script that needs nothing on the other side but Python.
+
+    Where the parameters name sections, without the modules that these do not need: to compile all takes longer than most sections.
+    """
     folder = importlib.resources.files("verification.remote")
-    sources = {f"verification.remote.{name}": (folder / f"{name}.py").read_text() for name in modules}
+    texts = {name: (folder / f"{name}.py").read_text() for name in modules}
+    needed = _needed(texts, parameters["sections"]) if parameters.get("sections") else texts.keys()
+    sources = {f"verification.remote.{name}": text for name, text in texts.items() if name in needed}
     return "\n".join(
         [
             "import json, sys, types",
@@ -287,6 +292,19 @@ def script_of(modules: tuple[str, ...], parameters: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _needed(texts: Mapping[str, str], sections: Collection[str]) -> set[str]:
+    """The modules that define these sections, and those that they import, in turn."""
+    found = {"sections"}
+    defined = {name: {*re.findall(r"^@(?:section|on_request)\ndef (\w+)", text, re.MULTILINE)} for name, text in texts.items()}
+    waiting = [name for name in texts if defined[name] & {*sections}]
+    while waiting:
+        name = waiting.pop()
+        if name in texts and name not in found:
+            found.add(name)
+            waiting += re.findall(r"^from verification\.remote\.(\w+) import", texts[name], re.MULTILINE)
+    return found
 
 
 def facts_of(ran: Ran, name: str, started: float = 0.0) -> Facts:

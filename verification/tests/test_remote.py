@@ -1,5 +1,6 @@
 """The scripts for the hosts: they run as one text on standard input, and one section's failure stops no other."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -9,9 +10,12 @@ from threading import Thread
 
 import pytest
 
+from verification import household
 from verification.host import INSIDE, OUTSIDE, Facts, NotObserved, script_of
+from verification.inventory import ROOT
 from verification.remote import system
 from verification.remote.ports import scan
+from verification.remote.sections import SECTIONS
 from verification.remote.wire import plain, request
 from verification.witness import difference
 from verification.witness import plain as plain_value
@@ -66,6 +70,19 @@ def _to(port: int) -> object:
 
     connect = socket.create_connection
     return lambda _address, timeout=None: connect(("127.0.0.1", port), timeout=timeout)
+
+
+@pytest.mark.parametrize("modules", [INSIDE, OUTSIDE, household.MODULES])
+def test_a_script_has_the_modules_that_its_sections_need_and_no_more(modules: tuple[str, ...]) -> None:
+    texts = {name: (ROOT / f"verification/remote/{name}.py").read_text() for name in modules}
+    for name in modules:
+        module = importlib.import_module(f"verification.remote.{name}").__name__
+        for section in [section for section, read in SECTIONS.items() if read.__module__ == module]:
+            script = script_of(modules, {"sections": [section]})
+            there = {each for each in modules if f'"verification.remote.{each}\\"' in script}
+            imported = {each for each in modules for own in there if f"verification.remote.{each} import" in texts[own]}
+            assert {name, "sections"} | imported <= there, section
+            assert len(script) < len(script_of(modules, {})), section
 
 
 def test_facts_of_which_a_part_was_read_ask_for_the_rest_once() -> None:
