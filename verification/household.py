@@ -96,7 +96,7 @@ def invited(host: Host, tag: str, slugs: list[str], people: Mapping[str, Mapping
         "alice": ["create_organization", f"Verify own {tag}", "--slug", slugs[0], "--owner"],
         "mallory": ["create_organization", f"Verify else {tag}", "--slug", slugs[1], "--owner"],
         "carol": ["add_member", slugs[0], "--role", "viewer"],
-        "trent": ["add_member", slugs[1], "--role", "viewer"],
+        "trent": ["enrol_operator"],
     }
     commands = {name: words for name, words in commands.items() if name in people}
     calls = [f"call_command({', '.join(map(repr, [*words, people[name]['email']]))})" for name, words in commands.items()]

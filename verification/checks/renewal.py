@@ -50,7 +50,7 @@ def the_backend_is_written_anew_after_an_old_tutorial(host: Host) -> None:
 @control("AUTH-026", active=True)
 def test_a_new_password_ends_the_other_sessions(host: Host, see: Witness) -> None:
     seen = renewed(host)["change"]
-    see.exactly("what enrolling and a second sign-in led to", [seen["enrolled"], seen["signed in"]], ["/", "/"])
+    see.exactly("the start page once enrolled, and where a second sign-in led", [seen["enrolled"], seen["signed in"]], ["200", "/"])
     see.exactly("what two sessions open before", seen["before"], ["200", "200"], show=SESSIONS)
     see.exactly("where a new password leads that is set by a link", seen["a new password"], "/enrol/totp/")
     see.exactly("where the two sessions lead then", seen["then"], ["/sign-in/", "/sign-in/"], show=SESSIONS)
@@ -61,7 +61,7 @@ def test_a_new_password_ends_the_other_sessions(host: Host, see: Witness) -> Non
 def test_a_new_factor_ends_the_sessions_that_wait_for_it(host: Host, see: Witness) -> None:
     seen = renewed(host)["change"]
     see.exactly("where somebody comes who has the new password", seen["the new one"], ["/sign-in/verify/", "/enrol/totp/"])
-    see.exactly("where the new factor leads", [seen["a new factor"], seen["whose factor it is"]], ["/", "200"])
+    see.exactly("what the new factor leads to, and the start page then", [seen["a new factor"], seen["whose factor it is"]], ["200", "200"])
     see.exactly("where all other sessions lead then", seen["at last"], ["/sign-in/"] * 3, show=SESSIONS)
 
 

@@ -84,7 +84,8 @@ def kept_as(email: str) -> str:
 
 def changed(parameters: Parameters, owner: Visitor, address: str) -> dict[str, Any]:
     """Two browsers are in; a third sets a new password by the newer of two links, and a fourth, which knows it, waits for the factor."""
-    seen: dict[str, Any] = {"enrolled": owner.enrol()["right code"]}
+    owner.enrol()
+    seen: dict[str, Any] = {"enrolled": led(owner.get("/"))}
     second, third, fourth, stranger = (Visitor(parameters, "keeper", address) for _ in range(4))
     second.seed = owner.seed
     second.give_password()

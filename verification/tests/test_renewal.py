@@ -20,7 +20,7 @@ SEEN: dict[str, dict[str, Any]] = {
         "where it leads once more": "/sign-in/verify/",
     },
     "change": {
-        "enrolled": "/",
+        "enrolled": "200",
         "signed in": "/",
         "before": ["200", "200"],
         "links before": ["410", "200"],
@@ -29,7 +29,7 @@ SEEN: dict[str, dict[str, Any]] = {
         "links then": ["410", "410"],
         "the old password": "200",
         "the new one": ["/sign-in/verify/", "/enrol/totp/"],
-        "a new factor": "/",
+        "a new factor": "200",
         "at last": [OUT, OUT, OUT],
         "whose factor it is": "200",
         "links at last": ["410", "410"],
