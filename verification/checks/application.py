@@ -219,7 +219,7 @@ def test_a_new_password_is_kept_with_argon2id(host: Host, see: Witness, expected
     see.exactly("ways in which a new password is kept", kept, {expected["password_hash"]}, show=HASHES)
 
 
-@probe("AUTH-001", touches=("settings: hasher",), spoils=("BLD-021",))
+@probe("AUTH-001", touches=("settings: hasher",), spoils=("AUTH-002", "BLD-021"))
 def djangos_default_hasher_comes_back(host: Host) -> None:
     patch_application(host, "settings.py", "Argon2PasswordHasher", "PBKDF2PasswordHasher")
 

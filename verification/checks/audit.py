@@ -108,7 +108,7 @@ def told_outside(see: Witness, seen: Expected) -> None:
     see.exactly("who may add lines", seen["who may add"], "0660 root casemate", show="stat /run/systemd/journal.casemate-audit/dev-log")
 
 
-@probe("LOG-004", touches=("settings: logging",), spoils=("BLD-021",))
+@probe("LOG-004", touches=("settings: logging",), spoils=("APP-018", "BLD-021"))
 def the_second_record_is_taken_for_a_waste_of_disk(host: Host) -> None:
     patch_application(host, "settings.py", '{"handlers": ["audit"], "level"', '{"handlers": [], "level"')
 

@@ -91,7 +91,7 @@ def _say(host: Host) -> dict[str, bool]:
     host.newcomer()  # whoever is enrolled leaves a line in the audit log
     host.look_outside({"sections": ["asked"], "marker": marker})["asked"]
     words = host.look_inside({"sections": ["said"], "marker": marker})["said"]
-    return _arrived(host, words, 20)
+    return _arrived(host, words, 30)
 
 
 def _away(host: Host) -> dict[str, Any]:

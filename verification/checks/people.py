@@ -94,7 +94,7 @@ def test_each_sign_in_asks_for_the_second_factor(host: Host, see: Witness) -> No
         see.exactly(f"what a wrong code opens to {name}", enrolment["wrong code"], ["200", "/sign-in/verify/"])
 
 
-@probe("AUTH-013", touches=("views: sign-in", "wsgi"), spoils=("APP-013", "AUTH-010", "AUTH-021", "BLD-021"))
+@probe("AUTH-013", touches=("views: sign-in", "wsgi"), spoils=("APP-013", "AUTH-010", "AUTH-021", "BLD-021", "WEB-018"))
 def browsers_are_remembered(host: Host) -> None:
     kept = 'start_session(request, user)\n            finish_session(request)\n            return redirect("verify")'
     patch_application(host, "accounts/views.py", 'start_session(request, user)\n            return redirect("verify")', kept)
@@ -198,7 +198,7 @@ def test_every_address_asks_who_is_there(host: Host, see: Witness, expected: Exp
     see.exactly("what is not sent to the sign-in", opened, expected["people"]["public"])
 
 
-@probe("AUTH-023", touches=("views: profile",), spoils=("AUTH-010", "AUTH-013", "AUTH-016", "BLD-021"))
+@probe("AUTH-023", touches=("views: profile",), spoils=("AUD-005", "AUD-011", "AUTH-010", "AUTH-013", "AUTH-016", "BLD-021"))
 def a_page_is_opened_for_everybody(host: Host) -> None:
     everybody = "@access(Access.ANYONE)\n@require_safe\ndef profile("
     patch_application(host, "accounts/views.py", "@access(Access.SIGNED_IN)\n@require_safe\ndef profile(", everybody)

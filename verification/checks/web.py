@@ -147,7 +147,7 @@ def test_plugins_bases_and_foreign_forms_are_denied(host: Host, see: Witness, ex
             see.exactly(f"{name} on: {kind}", seen.get(name, inherited or ["not set"]), allowed)
 
 
-@probe("WEB-013", touches=("settings: base-uri",), spoils=("BLD-021", "WEB-007"))
+@probe("WEB-013", touches=("settings: base-uri",), spoils=("BLD-021", "WEB-007", "WEB-017"))
 def a_directive_is_lost_in_a_merge(host: Host) -> None:
     patch_application(host, "settings.py", '    "base-uri": [CSP.NONE],\n', "")
 

@@ -27,8 +27,10 @@ def asked(parameters: Parameters) -> int:
 def collected(parameters: Parameters) -> dict[str, bool]:
     """Of each name, whether a line arrived that has all its words; it is waited for as long as one is missing."""
     end = time.monotonic() + parameters["seconds"]
+    sought = [part for words in parameters["words"].values() for part in ("-e", words[-1])]
     while True:
-        lines = output("sudo", "-n", "tail", "-n", "20000", TAKEN, ok=(0, 1)).splitlines()
+        # The whole file: a service that says little may have said its newest line a day of others' lines ago.
+        lines = output("sudo", "-n", "grep", "-F", *sought, TAKEN, ok=(0, 1, 2)).splitlines()
         found = {name: any(all(word in line for word in words) for line in lines) for name, words in parameters["words"].items()}
         if all(found.values()) or time.monotonic() > end:
             return found
