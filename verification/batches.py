@@ -90,8 +90,12 @@ def in_order(probes: list[Probe]) -> list[Probe]:
 def _sorter(probes: list[Probe]) -> TopologicalSorter[Probe]:
     sorter = TopologicalSorter[Probe]()
     for probe in probes:
-        sorter.add(probe, *(other for other in probes if other is not probe and spoils(probe, other.control)))
+        sorter.add(probe, *(other for other in probes if other is not probe and _comes_before(other, probe)))
     return sorter
+
+
+def _comes_before(other: Probe, probe: Probe) -> bool:
+    return spoils(probe, other.control) or (other.first and not probe.first)
 
 
 def spoils(probe: Probe, control: str) -> bool:

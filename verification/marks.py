@@ -35,6 +35,7 @@ class Probe:
     function: Callable[[Any], None]  # of a Host; of the Path of a copy where the control is the repository's
     touches: frozenset[str] = frozenset()
     spoils: frozenset[str] = frozenset()
+    first: bool = False  # its check sees whatever another probe breaks
 
     @property
     def sentence(self) -> str:
@@ -64,14 +65,17 @@ def control(identifier: str, *, active: bool = False) -> Callable[[Function], Fu
     return mark
 
 
-def probe(identifier: str, *, touches: Iterable[str] = (), spoils: Iterable[str] = ()) -> Callable[[Function], Function]:
+def probe(
+    identifier: str, *, touches: Iterable[str] = (), spoils: Iterable[str] = (), first: bool = False
+) -> Callable[[Function], Function]:
     """Says that the function below breaks this control. Probes that touch one thing never run in one batch.
 
-    `spoils` names what else it breaks, by control or by area: the probes of those come before it.
+    `spoils` names what else it breaks, by control or by area: the probes of those come before it. `first` is for a control whose
+    check sees whatever any probe breaks: it comes before all others, and none of them needs to name it.
     """
 
     def mark(function: Function) -> Function:
-        MARKED.probes[identifier].append(Probe(identifier, function, frozenset(touches), frozenset(spoils)))
+        MARKED.probes[identifier].append(Probe(identifier, function, frozenset(touches), frozenset(spoils), first))
         return function
 
     return mark

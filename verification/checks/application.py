@@ -34,7 +34,7 @@ def test_an_error_page_shows_nothing_of_the_inside(host: Host, see: Witness) -> 
         see.exactly(f"status of: {kind}", answers[kind]["status"], int(kind[:3]))
 
 
-@probe("APP-001", touches=("settings: debug",), spoils=("APP-015", "BLD-021", "WEB"))
+@probe("APP-001", touches=("settings: debug",), spoils=("APP-015", "WEB"))
 def debugging_is_switched_on_to_find_a_fault(host: Host) -> None:
     patch_application(host, "settings.py", "DEBUG = False", "DEBUG = True")
 
@@ -68,7 +68,7 @@ def test_a_form_is_taken_from_our_own_origin_and_from_no_other(host: Host, see: 
     see.exactly("further origins that are trusted", host.inside["settings"]["further origins"], [], show=show)
 
 
-@probe("APP-003", touches=("settings: origins of forms",), spoils=("APP-017", "APP-018", "BLD-021"))
+@probe("APP-003", touches=("settings: origins of forms",), spoils=("APP-017", "APP-018"))
 def whatever_is_put_below_our_name_one_day_may_send_forms(host: Host) -> None:
     age = "CSRF_COOKIE_AGE = None\n"
     patch_application(host, "settings.py", age, f'{age}CSRF_TRUSTED_ORIGINS = [f"https://*.{{SITE_NAME}}"]\n')
@@ -83,7 +83,7 @@ def test_over_its_socket_it_answers_who_came_by_https_alone(host: Host, see: Wit
         see.exactly(f"answer where the proxy says: {said}", answer, wanted, show=OVER_THE_SOCKET)
 
 
-@probe("APP-004", touches=("settings: transport",), spoils=("BLD-021", "APP-018"))
+@probe("APP-004", touches=("settings: transport",), spoils=("APP-018",))
 def a_check_of_health_asks_over_the_socket_without_a_word_of_the_scheme(host: Host) -> None:
     patch_application(host, "settings.py", '    "casemate.transport.OverTlsAlone",\n', "")
 
@@ -97,7 +97,7 @@ def test_the_csrf_cookie_is_sent_over_https_only(host: Host, see: Witness) -> No
     see.exactly("Path, and no Domain", (attributes.get("path"), attributes.get("domain")), ("/", None))
 
 
-@probe("APP-006", touches=("settings: csrf secure",), spoils=("APP-015", "BLD-021"))
+@probe("APP-006", touches=("settings: csrf secure",), spoils=("APP-015",))
 def the_csrf_cookie_may_go_in_clear(host: Host) -> None:
     patch_application(host, "settings.py", "CSRF_COOKIE_SECURE = True", "CSRF_COOKIE_SECURE = False")
 
@@ -109,7 +109,7 @@ def test_no_other_site_sends_our_cookies(host: Host, see: Witness) -> None:
         see.one_of(f"SameSite of {name}", attributes.get("samesite"), ("lax", "strict"), show=f"curl -si https://{host.site}/sign-in/")
 
 
-@probe("APP-008", touches=("settings: csrf samesite",), spoils=("BLD-021",))
+@probe("APP-008", touches=("settings: csrf samesite",))
 def a_partner_embeds_the_form(host: Host) -> None:
     patch_application(host, "settings.py", 'CSRF_COOKIE_SAMESITE = "Lax"', 'CSRF_COOKIE_SAMESITE = "None"')
 
@@ -133,7 +133,7 @@ def test_a_form_without_its_token_is_refused(host: Host, see: Witness) -> None:
     see.at_least("forms with a token", body.count('name="csrfmiddlewaretoken"'), 1)
 
 
-@probe("APP-009", touches=("views: sign-in",), spoils=("APP-001", "APP-003", "AUTH-018", "BLD-021", "WEB-003", "WEB-027"))
+@probe("APP-009", touches=("views: sign-in",), spoils=("APP-001", "APP-003", "AUTH-018", "WEB-003", "WEB-027"))
 def a_form_that_kept_failing_is_exempted(host: Host) -> None:
     exempted = "from django.views.decorators.csrf import csrf_exempt\n\n\n@csrf_exempt\n@access(Access.ANYONE)\n@form_page\ndef sign_in("
     patch_application(host, "accounts/views.py", "@access(Access.ANYONE)\n@form_page\ndef sign_in(", exempted)
@@ -157,7 +157,7 @@ def test_what_one_answers_by_itself_has_the_headers_of_those_before_it(host: Hos
         see.exactly(f"policy headers: {name}", laid, answer["headers"], show=OVER_THE_SOCKET)
 
 
-@probe("APP-014", touches=("settings: transport",), spoils=("APP-018", "BLD-021"))
+@probe("APP-014", touches=("settings: transport",), spoils=("APP-018",))
 def what_refuses_most_cheaply_is_put_in_front(host: Host) -> None:
     headers, transport = '    "casemate.headers.PolicyHeaders",\n', '    "casemate.transport.OverTlsAlone",\n'
     patch_application(host, "settings.py", headers + transport, transport + headers)
@@ -174,7 +174,7 @@ def test_djangos_own_deployment_check_is_clean(host: Host, see: Witness) -> None
     )
 
 
-@probe("APP-015", touches=("settings: secret key",), spoils=("BLD-021", "VAULT-014", "VAULT-017"))
+@probe("APP-015", touches=("settings: secret key",), spoils=("VAULT-014", "VAULT-017"))
 def a_secret_key_comes_from_a_tutorial(host: Host) -> None:
     patch_application(host, "settings.py", "SECRET_KEY = _configuration.secret_key", 'SECRET_KEY = "django-insecure-tutorial"')
 
@@ -188,7 +188,7 @@ def test_the_session_cookie_is_sent_over_https_only(host: Host, see: Witness) ->
     see.exactly("Path, and no Domain", (attributes.get("path"), attributes.get("domain")), ("/", None))
 
 
-@probe("APP-005", touches=("settings: session secure",), spoils=("APP-015", "BLD-021"))
+@probe("APP-005", touches=("settings: session secure",), spoils=("APP-015",))
 def the_session_may_go_in_clear(host: Host) -> None:
     patch_application(host, "settings.py", "SESSION_COOKIE_SECURE = True", "SESSION_COOKIE_SECURE = False")
 
@@ -200,7 +200,7 @@ def test_no_script_reads_the_session_cookie(host: Host, see: Witness) -> None:
     see.exactly("SameSite", seen.get("__Host-sessionid", {}).get("samesite"), "lax")
 
 
-@probe("APP-007", touches=("settings: session httponly",), spoils=("APP-015", "BLD-021"))
+@probe("APP-007", touches=("settings: session httponly",), spoils=("APP-015",))
 def a_script_wants_to_see_the_session(host: Host) -> None:
     patch_application(host, "settings.py", "SESSION_COOKIE_HTTPONLY = True", "SESSION_COOKIE_HTTPONLY = False")
 
@@ -219,7 +219,7 @@ def test_a_new_password_is_kept_with_argon2id(host: Host, see: Witness, expected
     see.exactly("ways in which a new password is kept", kept, {expected["password_hash"]}, show=HASHES)
 
 
-@probe("AUTH-001", touches=("settings: hasher",), spoils=("AUTH-002", "BLD-021"))
+@probe("AUTH-001", touches=("settings: hasher",), spoils=("AUTH-002",))
 def djangos_default_hasher_comes_back(host: Host) -> None:
     patch_application(host, "settings.py", "Argon2PasswordHasher", "PBKDF2PasswordHasher")
 
@@ -233,7 +233,7 @@ def test_each_setting_of_the_running_application_has_its_written_value(host: Hos
     see.exactly("settings that are others where DEBUG is on", seen["that depend on DEBUG"], ["DEBUG"], show=SETTINGS)
 
 
-@probe("APP-018", touches=("settings: csrf secure",), spoils=("BLD-021",))
+@probe("APP-018", touches=("settings: csrf secure",))
 def the_cookie_is_tied_to_debug_as_in_the_policy(host: Host) -> None:
     patch_application(host, "settings.py", "CSRF_COOKIE_SECURE = True", "CSRF_COOKIE_SECURE = not DEBUG")
 
@@ -257,7 +257,7 @@ def test_no_setting_of_a_host_leads_into_another_mode(host: Host, see: Witness, 
     see.exactly("what a developer's host has otherwise than a public one", seen["between lab and baseline"], [], show=SETTINGS)
 
 
-@probe("APP-017", touches=("settings: debug",), spoils=("BLD-021",))
+@probe("APP-017", touches=("settings: debug",))
 def a_developer_wants_a_switch_for_the_debugger(host: Host) -> None:
     switch = 'DEBUG = __import__("os").environ.get("DJANGO_DEBUG") == "True"'
     patch_application(host, "settings.py", "DEBUG = False", switch)
@@ -274,6 +274,6 @@ def test_people_are_a_model_of_our_own_with_random_keys(host: Host, see: Witness
     )
 
 
-@probe("APP-023", touches=("accounts: models",), spoils=("BLD-021",))
+@probe("APP-023", touches=("accounts: models",))
 def a_field_of_people_is_changed_without_its_migration(host: Host) -> None:
     patch_application(host, "accounts/models.py", "name = models.CharField(max_length=120", "name = models.CharField(max_length=200")

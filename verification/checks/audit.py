@@ -78,7 +78,7 @@ def test_failures_and_refusals_are_told_as_such(host: Host, see: Witness, expect
     see.exactly("what else is told as failed", sorted(act for act in rest if told[act] != {True}), [], show=EVENTS)
 
 
-@probe("AUD-013", touches=("audit: services",), spoils=("BLD-021",))
+@probe("AUD-013", touches=("audit: services",))
 def a_flag_that_is_nearly_always_true_gets_its_default_again(host: Host) -> None:
     patch_application(host, "audit/services.py", "    success: bool,\n", "    success: bool = True,\n")
 
@@ -108,7 +108,7 @@ def told_outside(see: Witness, seen: Expected) -> None:
     see.exactly("who may add lines", seen["who may add"], "0660 root casemate", show="stat /run/systemd/journal.casemate-audit/dev-log")
 
 
-@probe("LOG-004", touches=("settings: logging",), spoils=("APP-018", "BLD-021"))
+@probe("LOG-004", touches=("settings: logging",), spoils=("APP-018",))
 def the_second_record_is_taken_for_a_waste_of_disk(host: Host) -> None:
     patch_application(host, "settings.py", '{"handlers": ["audit"], "level"', '{"handlers": [], "level"')
 
@@ -118,7 +118,7 @@ def everybody_may_write_into_it_for_a_test(host: Host) -> None:
     host.sudo("chmod 0666 /run/systemd/journal.casemate-audit/dev-log")
 
 
-@probe("AUD-001", touches=("services: sign-in",), spoils=("BLD-021",))
+@probe("AUD-001", touches=("services: sign-in",))
 def failed_attempts_are_too_noisy_for_the_log(host: Host) -> None:
     event = "    record(\n        Action.PASSWORD_CHECKED,\n        actor=STRANGER,"
     patch_application(host, "accounts/services.py", event, "    dict(\n        action=Action.PASSWORD_CHECKED,\n        actor=STRANGER,")

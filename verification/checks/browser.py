@@ -30,6 +30,6 @@ def made_on_purpose(seen: dict[str, Any]) -> list[str]:
     return [told.removeprefix("enforce ") for told in seen["made on purpose"] if told.startswith("enforce ")]
 
 
-@probe("WEB-018", touches=("templates: members",), spoils=("BLD-021", "WEB-009"))
+@probe("WEB-018", touches=("templates: members",), spoils=("WEB-009",))
 def a_button_gets_a_handler_in_the_page(host: Host) -> None:
     patch_application(host, "organizations/*/organizations/members.html", "<h1>", '<h1 onclick="this.hidden = true">')

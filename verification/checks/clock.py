@@ -70,6 +70,6 @@ def one_server_is_thought_to_be_enough_and_anybody_may_be_it(host: Host) -> None
     )
 
 
-@probe("X-31", touches=("totp",), spoils=("BLD-021",))
+@probe("X-31", touches=("totp",))
 def codes_last_five_minutes_for_people_whose_telephone_is_slow(host: Host) -> None:
     patch_application(host, "accounts/totp.py", "TOLERANCE_STEPS = 1 ", "TOLERANCE_STEPS = 10 ")

@@ -43,12 +43,12 @@ def test_no_start_succeeds_with_a_database_that_cannot_be_verified(host: Host, s
     refused(host, see, expected["refused_starts"]["of the database"])
 
 
-@probe("DB-005", touches=("settings: database tls",), spoils=("APP-018", "BLD-021", "X-11"))
+@probe("DB-005", touches=("settings: database tls",), spoils=("APP-018", "X-11"))
 def to_be_encrypted_is_thought_to_be_enough(host: Host) -> None:
     patch_application(host, "configuration.py", '"ssl_mode": "VERIFY_IDENTITY"', '"ssl_mode": "REQUIRED"')
 
 
-@probe("DB-005", touches=("starting: away",), spoils=("BLD-021", "X-11"))
+@probe("DB-005", touches=("starting: away",), spoils=("X-11",))
 def a_certificate_that_was_about_to_be_renewed_is_waited_for(host: Host) -> None:
     """The service had not come back one night; since then a database that cannot be verified passes for one that is away."""
     patch_application(host, "starting.py", "AWAY = {NO_SOCKET, NO_HOST, GONE, LOST}", "AWAY = {NO_SOCKET, NO_HOST, GONE, LOST, 2026}")
@@ -70,7 +70,7 @@ def test_without_it_the_settings_do_not_load(host: Host, see: Witness) -> None:
     refused(host, see, {f"without {PASSWORD}": f"The credential {PASSWORD} is missing"})
 
 
-@probe("DB-006", touches=("settings: database password",), spoils=("BLD-021", "VAULT-014", "X-10", "X-11"))
+@probe("DB-006", touches=("settings: database password",), spoils=("VAULT-014", "X-10", "X-11"))
 def the_password_is_written_into_the_settings_to_get_it_going(host: Host) -> None:
     host.sudo(f"python3 - {PACKAGE}/configuration.py /run/credentials/casemate.service/{PASSWORD} <<'CASEMATE'\n{WRITTEN_IN}\nCASEMATE")
     restart_application(host)
@@ -102,6 +102,6 @@ def test_nobody_notices_that_the_server_dropped_them(host: Host, see: Witness, e
     see.at_most("connections that were made for them", seen["made"], wanted["made"], show="sudo mariadb-admin extended-status")
 
 
-@probe("DB-007", touches=("settings: database health",), spoils=("APP-018", "BLD-021"))
+@probe("DB-007", touches=("settings: database health",), spoils=("APP-018",))
 def the_test_before_each_request_is_saved(host: Host) -> None:
     patch_application(host, "configuration.py", '"CONN_HEALTH_CHECKS": True', '"CONN_HEALTH_CHECKS": False')

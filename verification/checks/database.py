@@ -162,6 +162,6 @@ def test_the_application_uses_mariadb_and_no_setting_leads_elsewhere(host: Host,
     see.exactly("commands with the settings of a build", seen["set"]["CASEMATE_BUILD=1"], expected["settings"]["of_a_build"], show=show)
 
 
-@probe("DB-008", touches=("configuration: load",), spoils=("APP-017", "BLD-021"))
+@probe("DB-008", touches=("configuration: load",), spoils=("APP-017",))
 def commands_of_a_host_may_have_the_settings_of_a_build(host: Host) -> None:
     patch_application(host, "configuration.py", 'if os.environ.get("CREDENTIALS_DIRECTORY"):', "if False:")

@@ -137,7 +137,7 @@ def test_each_header_has_one_owner(host: Host, see: Witness, expected: Expected)
         see.exactly(f"how often each came on: {kind}", often, dict.fromkeys(expected["one_owner"], 1), show=curl(host, kind))
 
 
-@probe("WEB-025", touches=("settings: policy headers",), spoils=("BLD-021", "WEB-016", "WEB-022", "WEB-024"))
+@probe("WEB-025", touches=("settings: policy headers",), spoils=("WEB-016", "WEB-022", "WEB-024"))
 def the_middleware_goes_since_nginx_sends_headers_too(host: Host) -> None:
     patch_application(host, "settings.py", '    "casemate.headers.PolicyHeaders",\n', "")
 
@@ -190,7 +190,7 @@ def test_exactly_the_intended_addresses_answer(host: Host, see: Witness, expecte
         see.exactly(f"status of {path}", status, 404, show=f"curl -si https://{host.site}{path}")
 
 
-@probe("WEB-030", touches=("urls",), spoils=("APP-013", "AUTH-010", "BLD-021"))
+@probe("WEB-030", touches=("urls",), spoils=("APP-013", "AUTH-010"))
 def a_page_that_helps_to_find_a_fault_stays(host: Host) -> None:
     patch_application(host, "urls.py", '    path("healthz",', '    path("debug/", healthz, name="debug"),\n    path("healthz",')
 

@@ -64,7 +64,7 @@ def _looked_at(host: Host) -> dict[str, Any]:
         move_out(host, [f"verify-{tag}-none"], {email: {"email": email} for email in emails})
 
 
-@probe("X-17", touches=("services: sessions",), spoils=("BLD-021",))
+@probe("X-17", touches=("services: sessions",))
 def the_button_ends_nothing_since_somebody_was_signed_out_by_mistake(host: Host) -> None:
     chosen = "    chosen = [key for key in keys if name_of(key) in names]\n"
     patch_application(host, "accounts/services.py", chosen, "    chosen = list[str]()\n")

@@ -36,7 +36,7 @@ def test_a_password_that_was_chosen_is_nowhere_in_the_database(host: Host, see: 
     see.at_least("sessions that tell whose they are", seen["sessions with a person"], len(taken))
 
 
-@probe("AUTH-003", touches=("views: enrol",), spoils=("BLD-021",))
+@probe("AUTH-003", touches=("views: enrol",))
 def the_password_is_kept_for_a_second_service(host: Host) -> None:
     """A file server wanted the same password, so that people would not have to type it twice."""
     started = 'start_session(request, user)\n            return redirect("enrol-totp")'
@@ -57,7 +57,7 @@ def test_it_is_set_in_one_place(host: Host, see: Witness, expected: Expected) ->
     see.exactly("forms for a new password", set(forms), set(expected["passwords"]["forms"]), show="casemate/accounts/forms.py")
 
 
-@probe("AUTH-004", touches=("settings: length of passwords",), spoils=("APP-018", "BLD-021"))
+@probe("AUTH-004", touches=("settings: length of passwords",), spoils=("APP-018",))
 def eight_characters_are_thought_to_be_enough(host: Host) -> None:
     patch_application(host, "settings.py", '"min_length": 12', '"min_length": 8')
 
@@ -67,7 +67,7 @@ def test_a_password_is_not_made_of_ones_own_name(host: Host, see: Witness, expec
     refused(host, see, expected, "named")
 
 
-@probe("AUTH-005", touches=("settings: similar passwords",), spoils=("APP-018", "BLD-021"))
+@probe("AUTH-005", touches=("settings: similar passwords",), spoils=("APP-018",))
 def people_may_use_their_names(host: Host) -> None:
     patch_application(host, "settings.py", '"user_attributes": ["email", "name"]', '"user_attributes": ["email"]')
 
@@ -77,7 +77,7 @@ def test_a_common_password_is_refused_padded_or_not(host: Host, see: Witness, ex
     refused(host, see, expected, "common")
 
 
-@probe("AUTH-006", touches=("settings: padded passwords",), spoils=("APP-018", "AUTH-005", "BLD-021"))
+@probe("AUTH-006", touches=("settings: padded passwords",), spoils=("APP-018", "AUTH-005"))
 def the_list_alone_is_thought_to_do(host: Host) -> None:
     padded = '    {"NAME": "casemate.accounts.passwords.PaddedPasswordValidator"},\n'
     patch_application(host, "settings.py", padded, "")
@@ -88,7 +88,7 @@ def test_a_password_of_digits_alone_is_refused(host: Host, see: Witness, expecte
     refused(host, see, expected, "digits")
 
 
-@probe("AUTH-007", touches=("settings: numeric passwords",), spoils=("APP-018", "BLD-021"))
+@probe("AUTH-007", touches=("settings: numeric passwords",), spoils=("APP-018",))
 def a_number_of_sixteen_digits_is_let_pass(host: Host) -> None:
     numeric = '    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},\n'
     patch_application(host, "settings.py", numeric, "")
@@ -103,7 +103,7 @@ def test_the_rules_stand_on_the_page_before_anything_is_typed(host: Host, see: W
     see.exactly("words of the fields, of which one might", told["words of the fields"], wanted["words"])
 
 
-@probe("AUTH-027", touches=("page of the password",), spoils=("BLD-021",))
+@probe("AUTH-027", touches=("page of the password",))
 def the_list_is_left_out_because_it_looks_stern(host: Host) -> None:
     rules = '<ul class="rules">{% for rule in rules %}<li>{{ rule }}</li>{% endfor %}</ul>\n'
     patch_application(host, "accounts/*/accounts/enrol_password.html", rules, "")

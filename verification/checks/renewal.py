@@ -36,7 +36,7 @@ def test_an_unknown_name_takes_as_long_as_a_known_one(host: Host, see: Witness, 
     see.at_least("milliseconds that a refusal takes, so that a hash can be in them", quickest["known"], wanted["milliseconds"])
 
 
-@probe("AUTH-002", touches=("backend: password",), spoils=("BLD-021",))
+@probe("AUTH-002", touches=("backend: password",))
 def the_backend_is_written_anew_after_an_old_tutorial(host: Host) -> None:
     """It compares and does no more: it renews no hash, and who is unknown is refused at once."""
     careful = "            make_password(password)\n            return None\n        right = user.check_password(password)\n"
@@ -73,7 +73,7 @@ def test_links_end_with_a_newer_one_and_with_the_change(host: Host, see: Witness
     see.exactly("the same after the new factor", seen["links at last"], ["410", "410"], show=LINKS)
 
 
-@probe("AUTH-026", touches=("services: sessions", "accounts: models"), spoils=("BLD-021", "X-17"))
+@probe("AUTH-026", touches=("services: sessions", "accounts: models"), spoils=("X-17",))
 def people_are_to_stay_signed_in_on_all_their_devices(host: Host) -> None:
     """The rows stay, and so does what Django compares in each of them."""
     patch_application(host, "accounts/services.py", "    ended, _models = rows.delete()\n", "    ended = 0\n")

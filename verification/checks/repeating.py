@@ -40,6 +40,6 @@ def _files(host: Host) -> dict[str, str]:
     return dict(line.split("\t", 1) for line in listed.splitlines() if "\t" in line)
 
 
-@probe("X-07", touches=("nginx: a comment",))
+@probe("X-07", touches=("nginx: a comment",), first=True)
 def a_note_is_left_in_a_file_that_a_role_writes(host: Host) -> None:
     edit_nginx(host, "server_tokens off;", "server_tokens off; # asked for by the auditor")

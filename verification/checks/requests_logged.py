@@ -41,7 +41,7 @@ def test_a_request_leaves_its_line_at_once(host: Host, see: Witness) -> None:
 @probe(
     "LOG-001",
     touches=("gunicorn: access log", "settings: logging"),
-    spoils=("BAN-001", "BAN-002", "BAN-004", "BLD-021", "HOST-007", "LOG-002", "LOG-010", "LOG-011", "LOG-015", "LOG-016", "LOG-017"),
+    spoils=("BAN-001", "BAN-002", "BAN-004", "HOST-007", "LOG-002", "LOG-010", "LOG-011", "LOG-015", "LOG-016", "LOG-017"),
 )
 def the_log_is_switched_off_because_of_its_size(host: Host) -> None:
     host.replace(CONFIGURATION, 'accesslog = "-"', "accesslog = None")
@@ -127,7 +127,7 @@ def test_an_error_is_one_record_and_the_visitor_has_its_id(host: Host, see: Witn
     see.exactly("the same id in nginx's log, with the status", status, [500], show="sudo grep ID /var/log/nginx/access.log")
 
 
-@probe("HOST-007", touches=("settings: logging",), spoils=("BLD-021",))
+@probe("HOST-007", touches=("settings: logging",))
 def errors_are_too_many_for_the_log(host: Host) -> None:
     patch_application(
         host, "settings.py", '"django": {"handlers": ["stderr"], "level": "INFO"', '"django": {"handlers": ["stderr"], "level": "CRITICAL"'

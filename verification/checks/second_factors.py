@@ -25,6 +25,6 @@ def test_the_list_names_who_has_none_and_fails(host: Host, see: Witness) -> None
     see.exactly("whether it ends with an error then", seen["fails"], True, show=f"{LIST}; echo $?")
 
 
-@probe("AUTH-015", touches=("command: second factors",), spoils=("BLD-021",))
+@probe("AUTH-015", touches=("command: second factors",))
 def an_exception_is_made_for_the_report(host: Host) -> None:
     patch_application(host, "accounts/management/commands/second_factors.py", "                without += 1\n", "")

@@ -41,7 +41,7 @@ def test_what_is_logged_is_stripped_whichever_way_it_came(host: Host, see: Witne
         )
 
 
-@probe("LOG-010", touches=("log: text",), spoils=("BLD-021", "LOG-011"))
+@probe("LOG-010", touches=("log: text",), spoils=("LOG-011",))
 def the_masks_are_taken_off_texts_to_find_a_fault(host: Host) -> None:
     patch_application(host, "log.py", 'words = text(LINK.sub("/enrol/-", words))', 'words = LINK.sub("/enrol/-", words)')
 
@@ -66,7 +66,7 @@ def test_secrets_are_known_by_name_and_by_look(host: Host, see: Witness, expecte
         )
 
 
-@probe("LOG-011", touches=("redaction: names",), spoils=("BLD-021", "LOG-010"))
+@probe("LOG-011", touches=("redaction: names",), spoils=("LOG-010",))
 def a_name_is_dropped_from_the_list(host: Host) -> None:
     patch_application(host, "redaction.py", '"passphrase", "secret", "token"),', '"passphrase", "secret"),')
 
@@ -89,7 +89,7 @@ def test_no_secret_of_a_visit_is_in_any_log(host: Host, see: Witness) -> None:
     see.exactly("secrets that were found, by log", {place: names for place, names in secrets.items() if names}, {}, show=show)
 
 
-@probe("LOG-014", touches=("views: sign-in",), spoils=("BLD-021",))
+@probe("LOG-014", touches=("views: sign-in",))
 def somebody_logs_what_was_typed_to_help_a_person_who_cannot_sign_in(host: Host) -> None:
     checked = "        result, user = services.check_password("
     patch_application(host, "accounts/views.py", checked, f'        log.info("typed: %s", request.POST["password"])\n{checked}')
@@ -118,7 +118,7 @@ def test_a_wrong_password_is_one_line_with_who_where_and_why(host: Host, see: Wi
     see.exactly("lines that a name has broken", broken, [], show=JOURNAL)
 
 
-@probe("LOG-015", touches=("views: refused",), spoils=("BLD-021",))
+@probe("LOG-015", touches=("views: refused",))
 def names_are_thought_to_be_nobodys_business(host: Host) -> None:
     patch_application(host, "accounts/views.py", '"reason": reason, "person": name}', '"reason": reason, "person": ""}')
 
@@ -144,7 +144,7 @@ def test_a_refusal_is_recorded(host: Host, see: Witness) -> None:
     )
 
 
-@probe("LOG-016", touches=("access: refuse",), spoils=("BLD-021",))
+@probe("LOG-016", touches=("access: refuse",))
 def a_refusal_is_answered_before_it_is_told(host: Host) -> None:
     told = '        if times := worth_telling(f"{membership.pk} {needed.value}", assurance):\n'
     patch_application(host, "organizations/access.py", told, "        if times := 0:\n")
@@ -176,7 +176,7 @@ def test_a_new_address_is_listed_with_the_command_that_shuts_it_out(host: Host, 
     see.exactly("doors that are shut after the release", seen["shut after the release"], [], show="sudo casemate-ban ADDRESS --lift")
 
 
-@probe("BAN-005", touches=("services: sign-in",), spoils=("BLD-021",))
+@probe("BAN-005", touches=("services: sign-in",))
 def the_address_of_the_proxy_is_what_a_sign_in_is_told_with(host: Host) -> None:
     told = "record(Action.SIGNED_IN, actor=Actor.person(user), origin=origin,"
     patch_application(host, "accounts/services.py", told, told.replace("origin=origin", 'origin=Origin(ip="127.0.0.1")'))

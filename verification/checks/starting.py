@@ -35,7 +35,7 @@ def test_a_start_with_something_missing_is_refused_and_says_what(host: Host, see
     refused(host, see, {DATABASE: "cannot be verified", **credentials})
 
 
-@probe("X-11", touches=("settings: secret key",), spoils=("BLD-021", "VAULT-014", "VAULT-017"))
+@probe("X-11", touches=("settings: secret key",), spoils=("VAULT-014", "VAULT-017"))
 def a_secret_key_is_made_up_where_there_is_none_so_that_it_starts_in_any_case(host: Host) -> None:
     asked = 'self.secret_key = credentials.text("django-secret-key")'
     patch_application(
@@ -46,6 +46,6 @@ def a_secret_key_is_made_up_where_there_is_none_so_that_it_starts_in_any_case(ho
     )
 
 
-@probe("X-11", touches=("wsgi",), spoils=("BLD-021", "DB-005"))
+@probe("X-11", touches=("wsgi",), spoils=("DB-005",))
 def the_database_is_not_looked_at_before_the_first_request(host: Host) -> None:
     patch_application(host, "wsgi.py", "\nverify_database()\n", "\n")

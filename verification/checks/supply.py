@@ -38,7 +38,7 @@ def test_a_host_has_no_tools_to_build_with(host: Host, see: Witness) -> None:
     see.exactly("compilers and builders", host.inside["builders"], [], show="dpkg -l gcc make git; ls /opt/casemate/current/venv/bin")
 
 
-@probe("BLD-020", touches=("release: tools",), spoils=("BLD-021",))
+@probe("BLD-020", touches=("release: tools",))
 def pip_is_brought_back_to_add_a_package_by_hand(host: Host) -> None:
     host.sudo("/opt/casemate/current/venv/bin/python -m ensurepip --default-pip >/dev/null 2>&1")
 
@@ -57,6 +57,6 @@ def test_what_runs_is_what_was_signed(host: Host, see: Witness) -> None:
     see.exactly("files that somebody but root may write", host.inside["release_owners"], [], show="sudo find /opt/casemate -perm /022")
 
 
-@probe("BLD-021", touches=("release files",))
+@probe("BLD-021", touches=("release files",), spoils=("X-07",), first=True)
 def a_line_is_changed_on_the_host(host: Host) -> None:
     host.sudo("file=$(find /opt/casemate/current/ -path '*site-packages/casemate/urls.py') && printf '\\n# quick fix\\n' >> \"$file\"")

@@ -24,7 +24,7 @@ def test_requests_at_once_see_their_own_organisation(host: Host, see: Witness) -
     see.exactly("30 pages asked for at once: whose they were", seen["at once"], {"of their own": 30, "of the other's": 0})
 
 
-@probe("TEN-004", touches=("access",), spoils=("AUD", "BLD-021", "TEN-005", "TEN-009"))
+@probe("TEN-004", touches=("access",), spoils=("AUD", "TEN-005", "TEN-009"))
 def the_organisation_is_kept_from_the_request_before(host: Host) -> None:
     own = "request.organization, request.membership = membership.organization, membership"
     kept = 'request.membership = globals().setdefault("KEPT", membership)\n        request.organization = request.membership.organization'
@@ -40,7 +40,7 @@ def test_a_foreign_id_is_answered_like_one_that_is_nobodys(host: Host, see: Witn
         see.exactly(f"foreign and missing, {address}", answers, seen["missing"].get(address), show=f"curl https://{host.site}{address}")
 
 
-@probe("TEN-005", touches=("organizations: views",), spoils=("BLD-021",))
+@probe("TEN-005", touches=("organizations: views",))
 def a_member_is_looked_up_by_the_id_alone(host: Host) -> None:
     of_the_organization = "subject = request.organization.memberships.select_related"
     patch_application(host, "organizations/views.py", of_the_organization, "subject = Membership.objects.select_related")
@@ -56,7 +56,7 @@ def test_an_audit_log_is_its_own_organisations(host: Host, see: Witness) -> None
     see.exactly("the installation's page, asked for by an owner", audit["the installation's, by an owner"], "403")
 
 
-@probe("TEN-009", touches=("audit: search",), spoils=("BLD-021",))
+@probe("TEN-009", touches=("audit: search",))
 def the_page_shows_every_stream(host: Host) -> None:
     patch_application(host, "audit/search.py", "events = Event.objects.filter(stream=stream)", "events = Event.objects.all()")
 
@@ -82,7 +82,7 @@ def test_a_changed_role_leaves_an_event(host: Host, see: Witness) -> None:
     see.exactly("before and after", changed, [{"before": "viewer", "role": "auditor"}], show=EVENTS)
 
 
-@probe("AUD-005", touches=("organizations: services",), spoils=("AUD", "BLD-021", "TEN-009"))
+@probe("AUD-005", touches=("organizations: services",), spoils=("AUD", "TEN-009"))
 def changes_of_roles_are_left_out_of_the_log(host: Host) -> None:
     event = "    _record_change(Action.MEMBER_ROLE_CHANGED, assurance, subject,"
     patch_application(host, "organizations/services.py", event, "    str((Action.MEMBER_ROLE_CHANGED, assurance, subject)) or (subject,")
@@ -101,7 +101,7 @@ def test_an_event_says_who_also_when_they_are_gone(host: Host, see: Witness) -> 
     see.exactly("whether the log says the same now that the people are gone", host.household().kept, True, show=EVENTS)
 
 
-@probe("AUD-009", touches=("origin: actor",), spoils=("BLD-021",))
+@probe("AUD-009", touches=("origin: actor",))
 def a_person_is_a_number(host: Host) -> None:
     patch_application(
         host, "audit/origin.py", "ActorKind.PERSON, str(user.pk), visible(user.email, 254))", 'ActorKind.PERSON, str(user.pk), "")'
@@ -117,7 +117,7 @@ def test_an_event_says_what_in_one_vocabulary(host: Host, see: Witness, expected
     see.exactly("length of its id", len(event.get("target_id", "")), 36, show=EVENTS)
 
 
-@probe("AUD-010", touches=("audit: actions",), spoils=("AUD-005", "AUD-009", "AUD-011", "AUD-012", "BLD-021"))
+@probe("AUD-010", touches=("audit: actions",), spoils=("AUD-005", "AUD-009", "AUD-011", "AUD-012"))
 def an_action_gets_a_name_of_the_moment(host: Host) -> None:
     patch_application(host, "audit/actions.py", f'"{CHANGE}"', '"role changed"')
 
@@ -132,7 +132,7 @@ def test_an_event_says_where_from(host: Host, see: Witness) -> None:
     see.exactly("a browser's name of 3,000 characters: length and end", cut, {(200, "…")}, show=EVENTS)
 
 
-@probe("AUD-011", touches=("origin: address",), spoils=("AUTH", "BLD-021"))
+@probe("AUD-011", touches=("origin: address",), spoils=("AUTH",))
 def the_address_comes_from_a_header_that_anybody_sends(host: Host) -> None:
     patch_application(host, "audit/origin.py", 'request.META.get("HTTP_X_REAL_IP", "")', 'request.META.get("HTTP_X_FORWARDED_FOR", "")')
 
@@ -145,7 +145,7 @@ def test_an_event_has_the_servers_time(host: Host, see: Witness) -> None:
     see.at_least("seconds from the event to the answer", round(ended - at, 3), 0, show=EVENTS)
 
 
-@probe("AUD-012", touches=("audit: services",), spoils=("BLD-021",))
+@probe("AUD-012", touches=("audit: services",))
 def events_are_dated_in_local_time(host: Host) -> None:
     patch_application(host, "audit/services.py", "at=timezone.now(),", 'at=timezone.now() + __import__("datetime").timedelta(hours=2),')
 
@@ -161,7 +161,7 @@ def test_every_row_of_a_customer_names_its_organisation(host: Host, see: Witness
     see.exactly("to what it refers, and whether model and table let it be empty", seen["with an organisation"], each, show=show)
 
 
-@probe("TEN-001", touches=("tenancy: models",), spoils=("APP-023", "BLD-021"))
+@probe("TEN-001", touches=("tenancy: models",), spoils=("APP-023",))
 def rows_of_nobody_are_let_in_for_templates_that_all_may_use(host: Host) -> None:
     field = "organization = models.ForeignKey(Organization, on_delete=models.PROTECT,"
     patch_application(host, "tenancy/models.py", field, f"{field} null=True,")
@@ -176,7 +176,7 @@ def test_each_model_of_ours_has_the_tenants_base_or_a_reason(host: Host, see: Wi
     see.exactly("of which have no reason", [name for name in sorted(others) if not wanted["of_our_packages"].get(name)], [])
 
 
-@probe("TEN-002", touches=("vault: models",), spoils=("APP-023", "BLD-021", "TEN-001"))
+@probe("TEN-002", touches=("vault: models",), spoils=("APP-023", "TEN-001"))
 def a_table_for_drafts_is_added_in_a_hurry(host: Host) -> None:
     draft = "class Draft(models.Model):\n    text = models.TextField()\n\n\n"
     patch_application(host, "vault/models.py", "class PasswordRevision(", f"{draft}class PasswordRevision(")
@@ -198,7 +198,7 @@ def test_a_query_without_an_organisation_raises_and_one_within_sees_its_rows(hos
     see.exactly("ways by which more than its own rows are asked for", foreign, {}, show=BOUND)
 
 
-@probe("TEN-003", touches=("tenancy: manager",), spoils=("BLD-021", "X-14"))
+@probe("TEN-003", touches=("tenancy: manager",), spoils=("X-14",))
 def commands_see_all_rows_where_they_bind_nothing(host: Host) -> None:
     of_the_bound = "return TenantQuerySet(self.model, using=self._db).filter(organization_id=bound_organization_id())"
     of_all = (
@@ -230,7 +230,7 @@ def test_the_database_holds_what_the_code_would_miss(host: Host, see: Witness, e
     see.exactly("references that could lead out of it", found["loose"], [], show=show)
 
 
-@probe("X-14", touches=("tenancy: manager's count",), spoils=("BLD-021", "TEN-003"))
+@probe("X-14", touches=("tenancy: manager's count",), spoils=("TEN-003",))
 def a_report_counts_the_rows_of_all_organisations(host: Host) -> None:
     counted = "def count(self) -> int:\n        return models.QuerySet(self.model).count()\n\n    "
     found = "def get_queryset(self) -> TenantQuerySet[M]:"
@@ -247,6 +247,6 @@ def test_the_database_refuses_the_runtime_account_a_row_that_refers_elsewhere(ho
     see.exactly("references to rows of another", seen["to the other's"], dict.fromkeys(ways, "refused 1452"), show=REFERENCES)
 
 
-@probe("TEN-013", touches=("configuration: database",), spoils=("APP-018", "BLD-021"))
+@probe("TEN-013", touches=("configuration: database",), spoils=("APP-018",))
 def foreign_keys_are_not_looked_at_since_an_import(host: Host) -> None:
     patch_application(host, "configuration.py", "NO_ENGINE_SUBSTITUTION'", "NO_ENGINE_SUBSTITUTION', foreign_key_checks=0")

@@ -21,7 +21,7 @@ def test_a_form_that_a_script_sends_needs_the_token_of_its_page(host: Host, see:
     see.exactly("folders that came of it", seen["made"], ["with the page's token"])
 
 
-@probe("APP-010", touches=("vault: folders' view",), spoils=("BLD-021",))
+@probe("APP-010", touches=("vault: folders' view",))
 def a_form_is_exempted_whose_script_forgot_the_token(host: Host) -> None:
     guarded = "@permission(Permission.FOLDERS_CHANGE)\n@form_page\n@tells\ndef folder_new("
     exempted = f"from django.views.decorators.csrf import csrf_exempt\n\n\n@csrf_exempt\n{guarded}"
@@ -47,7 +47,7 @@ def test_nothing_is_taken_for_markup_that_nobody_read(host: Host, see: Witness, 
         see.at_least(f"files .{kind} that were read", seen["read"][kind], least)
 
 
-@probe("APP-020", touches=("templates: base",), spoils=("BLD-021",))
+@probe("APP-020", touches=("templates: base",))
 def an_organisation_wants_its_ampersand_to_look_right(host: Host) -> None:
     """Somebody had escaped the name already when it was typed, and it was escaped once more."""
     named = "{{ request.organization.name }}</a>"

@@ -32,7 +32,7 @@ def test_nothing_that_is_sealed_can_be_read_anywhere(host: Host, see: Witness) -
         see.exactly(f"marked parts on {page or 'the list'}", marked, [])
 
 
-@probe("VAULT-005", touches=("vault: services",), spoils=("BLD-021",))
+@probe("VAULT-005", touches=("vault: services",))
 def the_name_is_to_tell_more(host: Host) -> None:
     """A search by user name was asked for, so the name that is in clear gets it too."""
     patch_application(
@@ -54,7 +54,7 @@ def test_a_value_that_was_changed_or_moved_does_not_open(host: Host, see: Witnes
     see.exactly("that say so", {event["success"] for event in told}, {0})
 
 
-@probe("VAULT-001", touches=("keyring: cipher",), spoils=("BLD-021",))
+@probe("VAULT-001", touches=("keyring: cipher",))
 def a_value_is_bound_to_nothing(host: Host) -> None:
     """Rows were merged by hand once, and then did not open: somebody leaves the place out of what is authenticated."""
     old = 'return f"v1|{self.scope}|{self.purpose}|{self.row}|{serial}".encode()'
@@ -70,7 +70,7 @@ def test_each_organisation_has_keys_of_its_own(host: Host, see: Witness) -> None
         see.exactly(f"a value {way}: status of its reveal, and whether it says why", seen["moved about"][way], [500, True], show=TRAIL)
 
 
-@probe("X-19", touches=("vault: scope",), spoils=("BLD-021",))
+@probe("X-19", touches=("vault: scope",))
 def one_key_does_for_all(host: Host) -> None:
     """Keys by organisation were in the way of a report over all of them."""
     own = 'return Scope(f"organization:{self.organization_id}")'
@@ -102,7 +102,7 @@ def test_a_reference_into_another_organisation_is_refused_to_root_himself(host: 
     see.exactly("a password, put into the other's folder", walk(host)["referring to the other's folder"], "refused 1452", show=show)
 
 
-@probe("TEN-006", touches=("vault: views",), spoils=("BLD-021", "TEN-005"))
+@probe("TEN-006", touches=("vault: views",), spoils=("TEN-005",))
 def a_page_asks_the_table_itself(host: Host) -> None:
     """The manager was in the way of a support case, and the query beside it worked."""
     patch_application(
@@ -136,7 +136,7 @@ def test_nobody_sees_a_secret_unrecorded(host: Host, see: Witness, expected: Exp
     see.exactly("parts whose copy is an event", copied, wanted["parts"], show=TRAIL)
 
 
-@probe("X-18", touches=("vault: reveals",), spoils=("BLD-021",))
+@probe("X-18", touches=("vault: reveals",))
 def the_log_may_be_late(host: Host) -> None:
     """Reveals waited for the log on a busy day: somebody lets the answer go first, and the event follow from a thread."""
     told = """(
@@ -180,7 +180,7 @@ def test_what_is_sealed_opens_by_the_key_of_its_use_and_by_no_other(host: Host, 
     see.exactly("of which are the same", seen["made twice"], 0)
 
 
-@probe("VAULT-002", touches=("keyring: cipher",), spoils=("BLD-021",))
+@probe("VAULT-002", touches=("keyring: cipher",))
 def one_key_serves_all_uses(host: Host) -> None:
     """A field was renamed once, and its values did not open any more."""
     patch_application(host, "keyring/cipher.py", "info=purpose.encode()", 'info=b"casemate"')

@@ -119,7 +119,7 @@ def test_a_report_is_taken_from_anybody_and_shows_up(host: Host, see: Witness, e
     )
 
 
-@probe("WEB-017", touches=("headers: reports",), spoils=("BLD-021", "X-27"))
+@probe("WEB-017", touches=("headers: reports",), spoils=("X-27",))
 def the_endpoint_that_pages_name_is_not_there(host: Host) -> None:
     patch_application(
         host, "headers.py", "REPORTING_ENDPOINTS = f'{ENDPOINT}=\"{REPORTS}\"'", "REPORTING_ENDPOINTS = 'csp=\"/csp-report/\"'"
@@ -152,7 +152,7 @@ def test_equal_reports_are_one_and_no_secret_is_kept(host: Host, see: Witness, e
 
 
 # It spoils WEB-017 too, whose probe spoils X-27: two that spoil each other have no order, and a campaign takes the later one again.
-@probe("X-27", touches=("violations: addresses",), spoils=("BLD-021",))
+@probe("X-27", touches=("violations: addresses",))
 def whole_addresses_are_kept_to_find_the_fault_sooner(host: Host) -> None:
     patch_application(
         host, "security/reports.py", '    return visible(f"{split.scheme}://', '    return visible(address or f"{split.scheme}://'
@@ -204,7 +204,7 @@ def over_the_socket(host: Host, parameters: Expected) -> Any:
     return facts_of(host.connection.run("sudo python3 -", stdin=script, timeout=300), host.name)[name]
 
 
-@probe("X-27", touches=("violations: places",), spoils=("BLD-021",))
+@probe("X-27", touches=("violations: places",))
 def the_list_may_grow_as_long_as_it_likes(host: Host) -> None:
     patch_application(host, COLLECTOR, "KINDS = 200", "KINDS = 200_000")
 

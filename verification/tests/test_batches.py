@@ -44,6 +44,13 @@ def test_controls_that_ask_for_the_same_people_come_one_after_the_other(monkeypa
     assert names(batch.probes) == ["A-1", "A-3", "A-2", "A-5", "A-6", "A-4"]
 
 
+def test_a_control_whose_check_sees_everything_is_broken_first() -> None:
+    whole = Probe("C-1", nothing, frozenset({"c"}), first=True)
+    release = Probe("B-1", nothing, frozenset({"b"}), frozenset({"C-1"}), first=True)
+    (batch,) = batches([a_probe("A-1", "a"), release, whole, a_probe("A-2", "d", spoils=("A-1",))])
+    assert names(batch.probes) == ["C-1", "B-1", "A-1", "A-2"]
+
+
 def test_two_that_spoil_each_other_are_never_in_one_batch() -> None:
     found = batches([a_probe("A-1", "a", spoils=("B-1",)), a_probe("B-1", "b", spoils=("A-1",))])
     assert [names(batch.probes) for batch in found] == [["A-1"], ["B-1"]]
