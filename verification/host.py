@@ -303,7 +303,7 @@ def _needed(texts: Mapping[str, str], sections: Collection[str]) -> set[str]:
         name = waiting.pop()
         if name in texts and name not in found:
             found.add(name)
-            waiting += re.findall(r"^from verification\.remote\.(\w+) import", texts[name], re.MULTILINE)
+            waiting += re.findall(r"^from verification\.remote(?:\.| import )(\w+)", texts[name], re.MULTILINE)
     return found
 
 

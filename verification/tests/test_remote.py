@@ -80,7 +80,8 @@ def test_a_script_has_the_modules_that_its_sections_need_and_no_more(modules: tu
         for section in [section for section, read in SECTIONS.items() if read.__module__ == module]:
             script = script_of(modules, {"sections": [section]})
             there = {each for each in modules if f'"verification.remote.{each}\\"' in script}
-            imported = {each for each in modules for own in there if f"verification.remote.{each} import" in texts[own]}
+            ways = ("from verification.remote.{} import", "from verification.remote import {}")
+            imported = {each for each in modules for own in there for way in ways if f"\n{way.format(each)}" in texts[own]}
             assert {name, "sections"} | imported <= there, section
             assert len(script) < len(script_of(modules, {})), section
 
