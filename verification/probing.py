@@ -1,4 +1,4 @@
-"""Probes: green, break, red, converge, green, converge with changed=0.
+"""Probes: green, break, red, converge, converge with changed=0, green.
 
 So each shows that its check can fail, that the baseline mends what was broken, and that mending it again changes nothing.
 Whatever happens on the way, an interruption too, the host is put right at the end.

@@ -40,7 +40,7 @@ def two_organizations(parameters: Parameters) -> dict[str, Any]:
     seen["keys at rest"] = at_rest(alice, carol, mallory)
     if "backup codes" in parameters["parts"]:
         seen["backup codes at rest"] = kept([alice, carol, mallory])
-        # Likewise, since she waits after each wrong code.
+        # Beside all that follows, too, since she waits after each wrong code.
         standing_in = ThreadPoolExecutor(max_workers=1).submit(by_backup_codes, parameters, "mallory", mallory.backup_codes)
     if "vault" in parameters["parts"]:
         seen["vault"] = vault_walk(alice, mallory, carol, parameters["slugs"])
