@@ -154,7 +154,7 @@ class Host:
         """Two organisations with their people, likewise; verification/household.py names the parts, each of which takes its time."""
         self.asked_household = True
         # What it is made from, whichever check is the first to make it: a probe reads for each control just what that asked for.
-        self.inside.asked |= {"application", *(f"{PART_OF_HOUSEHOLD}{part}" for part in parts)}
+        self.inside.asked |= {f"{PART_OF_HOUSEHOLD}{part}" for part in parts}
         if self._household is None or not self._household_parts.issuperset(parts):
             self._household_parts = self.expected_parts.union(parts)
             self._household = importlib.import_module("verification.household").move_in(self, self._household_parts)

@@ -8,17 +8,23 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import CodeType, FunctionType
 from typing import Any
 
 from verification import marks
 from verification.host import Host, NotObserved, facts_of, script_of
+from verification.remote.application import ROUTES
 
 NAMES = ("alice", "mallory", "carol", "nobody")  # nobody is not enrolled; trent joins them where codes are to be given beside their time
 HERE, ELSEWHERE = "127.0.0.8", "127.0.0.9"  # from where they come
-# What is done beyond moving in, where a check asks for it: passwords stored and opened, each address tried in each role, each page looked
-# at, scripts typed as names, sessions made older, codes given that are too old or too new, backup codes used up, wrong passwords guessed,
-# locks tried and lifted.
-PARTS = frozenset({"vault", "each role", "pages", "markup", "ages", "window", "backup codes", "guessing", "locks"})
+# What is done beyond moving in, where a check asks for it: each address tried by somebody who gave nothing, and by somebody who gave the
+# password alone; a form sent by a script; ids tried in another organisation's place; a role changed; pages asked for at once; passwords
+# stored and opened; each address tried in each role; each page looked at; scripts typed as names; sessions made older; codes given that
+# are too old or too new; backup codes used up; wrong passwords guessed; locks tried and lifted.
+PARTS = frozenset(
+    {"anonymous", "with the password alone", "by script", "foreign", "role change", "at once", "vault", "each role", "each page", "markup"}
+    | {"ages", "window", "backup codes", "guessing", "locks"}
+)
 # Run by the application's own command: a session without a sign-in, of which everything can be said.
 SESSION = """
 from datetime import UTC, datetime
@@ -41,6 +47,7 @@ def session_of(user, whole=True, started=0, seen=0, **said):
 """
 MODULES = ("sections", "pages", "wire", "visitor", "vaults", "each_role", "typed", "standing_in", "people", "own_sessions")
 SOCKET = "/run/casemate/gunicorn.sock"
+CHECKS = "verification.checks."
 
 
 @dataclass(frozen=True)
@@ -55,23 +62,38 @@ class Household:
 
 
 def asked_for(identifier: str) -> frozenset[str]:
-    """The parts of a household that the checks of a control name: one with all of them does for a whole look."""
-    codes = [check.function.__code__ for check in marks.MARKED.checks.get(identifier, ())]
-    return PARTS & {word for code in codes for word in code.co_consts if isinstance(word, str)}
+    """The parts of a household that the checks of a control name, or functions beside them that they call.
+
+    One household with all of them does for a whole look.
+    """
+    waiting: list[Any] = [check.function for check in marks.MARKED.checks.get(identifier, ())]
+    codes: dict[FunctionType, CodeType] = {}
+    while waiting:
+        function = waiting.pop()
+        codes[function] = function.__code__
+        called = (function.__globals__.get(name) for name in function.__code__.co_names)
+        ours = (one for one in called if isinstance(one, FunctionType) and one.__module__.startswith(CHECKS))
+        waiting += [one for one in ours if one not in codes]
+    if not any("household" in code.co_names for code in codes.values()):
+        return frozenset()
+    return PARTS & {word for code in codes.values() for word in code.co_consts if isinstance(word, str)}
 
 
 def move_in(host: Host, parts: Collection[str] = PARTS) -> Household:
     tag = secrets.token_hex(6)
     slugs = [f"verify-{tag}-own", f"verify-{tag}-else"]
     people = {name: {"email": f"{name}-{tag}@casemate.invalid", "password": secrets.token_urlsafe(24)} for name in NAMES}
-    people["carol"]["walks"], people["nobody"]["agent"] = "yes", "casemate-verify" * 200
+    people["nobody"]["agent"] = "casemate-verify" * 200
+    if "with the password alone" in parts:
+        people["carol"]["walks"] = "yes"
     if "window" in parts:
         people["trent"] = {"email": f"trent-{tag}@casemate.invalid", "password": secrets.token_urlsafe(24), "window": "yes"}
     wanted = {*parts, *({"guessing"} if "locks" in parts else ())}
     try:
-        for name, path in invited(host, tag, slugs, people).items():
+        paths, routes = invited(host, tag, slugs, people)
+        for name, path in paths.items():
             people[name]["path"] = path
-        routes = [path.replace("ORGANIZATION", slugs[0]) for path in host.inside["application"]["routes"]]
+        routes = [path.replace("ORGANIZATION", slugs[0]) for path in routes]
         parameters = {"people": people, "slugs": slugs, "routes": routes, "site": host.site, "socket": SOCKET, "parts": sorted(wanted)}
         seen = visit(host, "two_organizations", parameters)
         seen = json.loads(json.dumps(seen).replace(slugs[0], "OWN").replace(slugs[1], "ELSE"))
@@ -90,8 +112,11 @@ def move_in(host: Host, parts: Collection[str] = PARTS) -> Household:
     return Household(seen, locks, sessions, events, told(host, tag, streams) == events)
 
 
-def invited(host: Host, tag: str, slugs: list[str], people: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Whom the application's own commands invited, each with the path of the link; in one process, since each would start Django anew."""
+def invited(host: Host, tag: str, slugs: list[str], people: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, str], list[str]]:
+    """Whom the application's own commands invited, each with the path of the link; and its addresses, as application.py has them.
+
+    All in one process, since each would start Django anew.
+    """
     commands = {
         "alice": ["create_organization", f"Verify own {tag}", "--slug", slugs[0], "--owner"],
         "mallory": ["create_organization", f"Verify else {tag}", "--slug", slugs[1], "--owner"],
@@ -100,11 +125,12 @@ def invited(host: Host, tag: str, slugs: list[str], people: Mapping[str, Mapping
     }
     commands = {name: words for name, words in commands.items() if name in people}
     calls = [f"call_command({', '.join(map(repr, [*words, people[name]['email']]))})" for name, words in commands.items()]
-    told = host.sudo(in_the_application("\n".join(["from django.core.management import call_command", *calls]))).stdout
+    asked = ["import json", "from django.core.management import call_command", *calls, "print(json.dumps(sorted(routes(get_resolver()))))"]
+    told = host.sudo(in_the_application(ROUTES + "\n".join(asked))).stdout
     links = re.findall(r"https://[^/\s]+(/enrol/[^/\s]+/)", told)
     if len(links) != len(commands):
         raise NotObserved(f"create_organization and add_member printed {len(links)} links for {len(commands)} people")
-    return dict(zip(commands, links, strict=True))
+    return dict(zip(commands, links, strict=True)), json.loads(told.strip().splitlines()[-1])
 
 
 def in_the_application(script: str) -> str:

@@ -2,13 +2,16 @@
 
 import json
 import secrets
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verification import chromium
 from verification.host import Host
 from verification.household import SESSION, in_the_application, move_out
+from verification.remote.application import ROUTES
 from verification.remote.visitor import NOWHERE
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ with bind(organization):
     password = create_password(folder_id=folder.pk, name="Router", parts={"password": "nobody-uses-it"}, **who)
 viewer = Membership.objects.get(organization=organization, user__email=EMAILS["viewer"])
 ids = {"members": str(viewer.pk), "vault/folders": str(folder.pk), "vault": str(password.pk)}
-print("\\n" + json.dumps({"sessions": sessions, "ids": ids}))
+print("\\n" + json.dumps({"sessions": sessions, "ids": ids, "routes": sorted(routes(get_resolver()))}))
 """
 LISTEN = """
 window.violations = [];
@@ -65,6 +68,8 @@ IN_CLEAR = """async () => {
   document.body.append(image);
   return await came;
 }"""
+# Where an address leads in the end.
+LEADS_TO = "async path => (await fetch(path, {method: 'HEAD'})).url"
 # Chromium does by itself what the policy is to tell it. Without this the two could not be told apart.
 NOT_BY_ITSELF = "--disable-features=AutoupgradeMixedContent"
 
@@ -74,50 +79,59 @@ def trust_anchor(declared: dict[str, Any]) -> Path | None:
     return Path(str(declared["trust_anchor"])) if declared.get("trust_anchor") else None
 
 
-def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
-    """What each role saw of each address, and each violation; with one made on purpose, so that silence says something."""
+@contextmanager
+def moved_in(host: Host) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+    """An organisation with its people: a session of each by their role, and by route an address with ids that there are."""
     tag = secrets.token_hex(6)
     slug, emails = f"verify-{tag}-walk", {name: f"{name}-{tag}@casemate.invalid" for name in PEOPLE}
     try:
-        script = f"SLUG, EMAILS, MEMBERS = {slug!r}, {emails!r}, {MEMBERS!r}\n{SESSION}{MOVE_IN}"
+        script = f"{ROUTES}SLUG, EMAILS, MEMBERS = {slug!r}, {emails!r}, {MEMBERS!r}\n{SESSION}{MOVE_IN}"
         told = host.sudo(in_the_application(script)).stdout
         made = json.loads(told.strip().splitlines()[-1])
-        ways = {route: addressed(route, slug, made["ids"]) for route in host.inside["application"]["routes"]}
-        # Two browsers side by side: while one renders, the host answers the other.
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            walks = [pool.submit(_walk_as, roles, host, anchor, made["sessions"], ways) for roles in (ROLES[::2], ROLES[1::2])]
-            told_last = pool.submit(_show, host, anchor, made["sessions"]["owner"], ways)
-            by_role = {role: way for one in walks for role, way in one.result().items()}
-            shown, noticed, in_clear = told_last.result()
-            seen = {role: by_role[role] for role in ROLES}
+        yield made["sessions"], {route: addressed(route, slug, made["ids"]) for route in made["routes"]}
     finally:
         move_out(host, [slug], {name: {"email": email} for name, email in emails.items()})
+
+
+def walked(host: Host, anchor: Path | None) -> dict[str, Any]:
+    """Which addresses each role asked for, how many of them led to a page, and what those violated."""
+    # Two browsers side by side: while one renders, the host answers the other.
+    with moved_in(host) as (sessions, ways), ThreadPoolExecutor(max_workers=2) as pool:
+        walks = [pool.submit(_walk_as, roles, host, anchor, sessions, ways) for roles in (ROLES[::2], ROLES[1::2])]
+        by_role = {role: way for one in walks for role, way in one.result().items()}
+    seen = {role: by_role[role] for role in ROLES}
     return {
         "addresses": {role: sorted(way) for role, way in seen.items()},
         "pages": {role: sum(status == 200 for status, _found in way.values()) for role, way in seen.items()},
         "violations": sorted(
             {f"{role}, {route}: {one}" for role, way in seen.items() for route, (_, found) in way.items() for one in found}
         ),
-        "a secret that is shown": shown,
-        "made on purpose": noticed,
-        "a picture by an address in clear": in_clear,
     }
+
+
+def stayed(host: Host, anchor: Path | None) -> dict[str, Any]:
+    """A secret that is shown, a violation that is made, so that silence says something, and whence a picture comes, asked for in clear."""
+    with moved_in(host) as (sessions, ways), _started(host, anchor, NOT_BY_ITSELF) as browser:
+        page = opened(browser)
+        return {
+            "a secret that is shown": reveal(page, host.site, sessions["owner"], ways),
+            "made on purpose": on_purpose(page, host.site),
+            "a picture by an address in clear": str(page.evaluate(IN_CLEAR)),
+        }
+
+
+def _started(host: Host, anchor: Path | None, *arguments: str) -> AbstractContextManager["Browser"]:
+    return chromium.started(host.site, str(host.declared["site_addresses"][0]), anchor, *arguments)
 
 
 def _walk_as(
     roles: tuple[str, ...], host: Host, anchor: Path | None, sessions: dict[str, str], ways: dict[str, str]
 ) -> dict[str, dict[str, tuple[int, list[str]]]]:
     """A browser of its own, in which one role after the other walks."""
-    with chromium.started(host.site, str(host.declared["site_addresses"][0]), anchor) as browser:
+    with _started(host, anchor) as browser:
         page = opened(browser)
-        return {role: walk(page, host.site, sessions.get(role, ""), ways) for role in roles}
-
-
-def _show(host: Host, anchor: Path | None, session: str, ways: dict[str, str]) -> tuple[list[Any], list[str], str]:
-    """A secret that is shown, a violation that is made, and whence a picture comes that is asked for in clear."""
-    with chromium.started(host.site, str(host.declared["site_addresses"][0]), anchor, NOT_BY_ITSELF) as browser:
-        page = opened(browser)
-        return reveal(page, host.site, session, ways), on_purpose(page, host.site), str(page.evaluate(IN_CLEAR))
+        asking = page.context.new_page()
+        return {role: walk(page, asking, host.site, sessions.get(role, ""), ways) for role in roles}
 
 
 def addressed(route: str, slug: str, ids: dict[str, str]) -> str:
@@ -143,13 +157,20 @@ def become(page: "Page", site: str, session: str) -> None:
         )
 
 
-def walk(page: "Page", site: str, session: str, ways: dict[str, str]) -> dict[str, tuple[int, list[str]]]:
-    """By route the status, and what was violated on the page that it led to."""
+def walk(page: "Page", asking: "Page", site: str, session: str, ways: dict[str, str]) -> dict[str, tuple[int, list[str]]]:
+    """By route the status, and what was violated on the page that it led to.
+
+    Where many routes lead to one page, as to the sign-in, it is rendered for the first of them; `asking` tells where they lead.
+    """
     become(page, site, session)
-    seen = {}
+    asking.goto(f"https://{site}/sign-in/")
+    seen, rendered = {}, dict[str, tuple[int, list[str]]]()
     for route, path in ways.items():
-        answer = page.goto(f"https://{site}{path}", wait_until="load")
-        seen[route] = (answer.status if answer else 0, list(page.evaluate("window.violations")))
+        end = str(asking.evaluate(LEADS_TO, path))
+        if end not in rendered:
+            answer = page.goto(f"https://{site}{path}", wait_until="load")
+            rendered[end] = (answer.status if answer else 0, list(page.evaluate("window.violations")))
+        seen[route] = rendered[end]
     return seen
 
 

@@ -20,7 +20,7 @@ ROUTES = "sudo casemate shell --command 'from django.urls import get_resolver; p
 
 @control("AUTH-010", active=True)
 def test_a_password_alone_opens_enrolment_and_sign_out(host: Host, see: Witness, expected: Expected) -> None:
-    walked = host.household().seen["enrolments"]["carol"]["with the password alone"]
+    walked = host.household("with the password alone").seen["enrolments"]["carol"]["with the password alone"]
     see.at_least("addresses that were walked", len(walked), expected["people"]["addresses"], show=ROUTES)
     opened = {path: answer for path, answer in walked.items() if answer != "/sign-in/verify/"}
     see.exactly("what is not sent to the second factor", opened, expected["people"]["opened_by_password"])
@@ -192,7 +192,7 @@ def a_hundred_tries_are_thought_to_be_enough(host: Host) -> None:
 
 @control("AUTH-023", active=True)
 def test_every_address_asks_who_is_there(host: Host, see: Witness, expected: Expected) -> None:
-    walked = host.household().seen["anonymous"]
+    walked = host.household("anonymous").seen["anonymous"]
     see.at_least("addresses that were walked", len(walked), expected["people"]["addresses"], show=ROUTES)
     opened = {path: answer for path, answer in walked.items() if answer != "/sign-in/"}
     see.exactly("what is not sent to the sign-in", opened, expected["people"]["public"])

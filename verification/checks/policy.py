@@ -35,9 +35,9 @@ def policies(host: Host) -> Iterator[tuple[str, list[str], str]]:
 
 def pages(host: Host) -> dict[str, list[dict[str, Any]]]:
     """Each page of a person who is signed in, and the one with the code for the second factor; each page twice."""
-    seen = host.household("pages").seen
+    seen = host.household("each page").seen
     enrolment = [one["page of the second factor"] for one in seen["enrolments"].values()]
-    return {**seen["pages"], "/enrol/totp/": enrolment}
+    return {**seen["each page"], "/enrol/totp/": enrolment}
 
 
 def wanted(expected: Expected, kind: str) -> Policy:
@@ -237,7 +237,7 @@ def test_so_are_they_behind_the_sign_in(host: Host, see: Witness) -> None:
 
 @control("WEB-015", active=True)
 def test_a_browser_asks_over_https_where_a_page_says_http(host: Host, see: Witness, declared: Expected) -> None:
-    seen = host.trial("a walk in a browser", lambda host: walk.walked(host, _anchor(declared)))
+    seen = host.trial("a stay in a browser", lambda host: walk.stayed(host, _anchor(declared)))
     scheme, _, rest = seen["a picture by an address in clear"].partition("://")
     see.exactly("whence a picture came that was asked for in clear", [scheme, rest.split("/")[0]], ["https", host.site], show=SHOW)
 

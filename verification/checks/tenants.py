@@ -19,7 +19,7 @@ CHANGE = "organizations.member.change_role"
 
 @control("TEN-004", active=True)
 def test_requests_at_once_see_their_own_organisation(host: Host, see: Witness) -> None:
-    seen = host.household().seen
+    seen = host.household("at once").seen
     see.exactly("people on alice's page of members", seen["members"], ["alice", "carol"])
     see.exactly("30 pages asked for at once: whose they were", seen["at once"], {"of their own": 30, "of the other's": 0})
 
@@ -33,7 +33,7 @@ def the_organisation_is_kept_from_the_request_before(host: Host) -> None:
 
 @control("TEN-005", active=True)
 def test_a_foreign_id_is_answered_like_one_that_is_nobodys(host: Host, see: Witness) -> None:
-    seen = host.household().seen
+    seen = host.household("foreign").seen
     see.exactly("kinds of things that there are ids of", seen["made"], ["members", "vault", "vault/folders"])
     see.at_least("addresses with an id", len(seen["foreign"]), 9)
     for address, answers in seen["foreign"].items():
@@ -48,7 +48,7 @@ def a_member_is_looked_up_by_the_id_alone(host: Host) -> None:
 
 @control("TEN-009", active=True)
 def test_an_audit_log_is_its_own_organisations(host: Host, see: Witness) -> None:
-    audit = host.household().seen["audit"]
+    audit = host.household("role change").seen["audit"]
     see.exactly("an auditor opens the page", audit["an auditor opens it"], "200")
     see.exactly("whether it tells of the change", audit["and reads of the change"], True)
     see.exactly("whether a stranger's own page tells of alice", audit["a stranger, of hers"], False)
@@ -63,7 +63,7 @@ def the_page_shows_every_stream(host: Host) -> None:
 
 @control("AUD-005", active=True)
 def test_a_changed_role_leaves_an_event(host: Host, see: Witness) -> None:
-    household = host.household()
+    household = host.household("role change")
     see.exactly("where the change leads", household.seen["role change"], "/o/OWN/members/")
     rights = ("organizations.create", "organizations.member.add", CHANGE)
     told = [[event["stream"], event["action"], event["target_label"], event["detail"].get("role")] for event in household.events]
@@ -90,7 +90,7 @@ def changes_of_roles_are_left_out_of_the_log(host: Host) -> None:
 
 def change(host: Host) -> dict[str, Any]:
     """The event of the changed role; of nothing where there is none."""
-    return next((event for event in host.household().events if event["action"] == CHANGE), {})
+    return next((event for event in host.household("role change").events if event["action"] == CHANGE), {})
 
 
 @control("AUD-009", active=True)
@@ -98,7 +98,7 @@ def test_an_event_says_who_also_when_they_are_gone(host: Host, see: Witness) -> 
     event = change(host)
     see.exactly("who: kind and label", [event.get("actor_kind"), event.get("actor_label")], ["person", "alice"], show=EVENTS)
     see.exactly("length of the id", len(event.get("actor", "")), 36, show=EVENTS)
-    see.exactly("whether the log says the same now that the people are gone", host.household().kept, True, show=EVENTS)
+    see.exactly("whether the log says the same now that the people are gone", host.household("role change").kept, True, show=EVENTS)
 
 
 @probe("AUD-009", touches=("origin: actor",))
@@ -110,7 +110,7 @@ def a_person_is_a_number(host: Host) -> None:
 
 @control("AUD-010", active=True)
 def test_an_event_says_what_in_one_vocabulary(host: Host, see: Witness, expected: Expected) -> None:
-    events, event = host.household("vault", "locks").events, change(host)
+    events, event = host.household("vault", "locks", "role change").events, change(host)
     see.exactly("actions on no list", sorted({event["action"] for event in events} - set(expected["audit"]["vocabulary"])), [], show=EVENTS)
     see.at_least("different actions that were seen", len({event["action"] for event in events}), 14)
     see.exactly("of what kind the object is", [event.get("target_type"), event.get("target_label")], ["user", "carol"], show=EVENTS)
@@ -124,7 +124,7 @@ def an_action_gets_a_name_of_the_moment(host: Host) -> None:
 
 @control("AUD-011", active=True)
 def test_an_event_says_where_from(host: Host, see: Witness) -> None:
-    events, event = host.household("guessing").events, change(host)
+    events, event = host.household("guessing", "role change").events, change(host)
     where = [event.get(name) for name in ("stream", "ip", "user_agent", "path")]
     route = "/o/<slug:organization>/members/<uuid:member_id>/"
     see.exactly("stream, address, browser and path", where, ["own", "127.0.0.8", "casemate-verify", route], show=EVENTS)
@@ -139,7 +139,7 @@ def the_address_comes_from_a_header_that_anybody_sends(host: Host) -> None:
 
 @control("AUD-012", active=True)
 def test_an_event_has_the_servers_time(host: Host, see: Witness) -> None:
-    began, ended = host.household().seen["role change between"]
+    began, ended = host.household("role change").seen["role change between"]
     at = change(host).get("at", 0) / 1_000_000
     see.at_least("seconds from the request to the event", round(at - began, 3), 0, show=EVENTS)
     see.at_least("seconds from the event to the answer", round(ended - at, 3), 0, show=EVENTS)

@@ -15,7 +15,7 @@ CALLS = f"sudo grep -rnE 'mark_safe|format_html|SafeString|__html__' --include=*
 
 @control("APP-010", active=True)
 def test_a_form_that_a_script_sends_needs_the_token_of_its_page(host: Host, see: Witness) -> None:
-    seen = host.household().seen["by script"]
+    seen = host.household("by script").seen["by script"]
     wanted = {"with the page's token": "/o/OWN/vault/folders/", "without a token": "403", "with a token of its own": "403"}
     see.exactly("where the form of a folder leads, sent by a script", seen["led to"], wanted, show="X-CSRFToken beside HX-Request")
     see.exactly("folders that came of it", seen["made"], ["with the page's token"])

@@ -9,11 +9,9 @@ from verification.remote.sections import Parameters, section
 from verification.remote.shape import SHAPE
 
 COMMAND = ("/usr/local/sbin/casemate", "shell", "--no-imports", "--verbosity=0", "--command")
-# All that is asked of it, in one process: Django takes a second of the host's time to begin. Ids in the paths are nobody's.
-ASK = """
-import io, json, logging, re, sys
-from django.conf import settings
-from django.core.management import CommandError, call_command
+# Its addresses. Ids in the paths are nobody's.
+ROUTES = """
+import re
 from django.urls import URLResolver, get_resolver
 SAMPLES = {"uuid": "00000000-0000-4000-8000-000000000000", "int": "1", "str": "no-such-link", "slug": "ORGANIZATION"}
 
@@ -25,6 +23,12 @@ def routes(resolver, before=""):
         else:
             # Other projects have converters of their own, and paths without one.
             yield "/" + re.sub(r"<(?:(\\w+):)?\\w+>", lambda match: SAMPLES.get(match[1], SAMPLES["str"]), path)
+"""
+# All that is asked of it, in one process: Django takes a second of the host's time to begin.
+ASK = """
+import io, json, logging, sys
+from django.conf import settings
+from django.core.management import CommandError, call_command
 
 def ran(*argv, **options):
     said = io.StringIO()
@@ -133,7 +137,7 @@ def _told_by_itself(part: str, parameters: Parameters) -> Any:
             wanted = [name for name in PARTS if name in (parameters.get("sections") or PARTS)]
             given = {key: parameters.get(f"logged_{key}") for key in ("secret", "names", "harmless", "looks")}
             given |= {key: parameters.get(f"tried_{key}") for key in ("words", "settings", "vectors")}
-            script = f"GIVEN, WANTED = {given!r}, {wanted!r}\n{ASK.replace('# SHAPE', SHAPE)}"
+            script = f"GIVEN, WANTED = {given!r}, {wanted!r}\n{ROUTES}{ASK.replace('# SHAPE', SHAPE)}"
             ran = subprocess.run([*COMMAND, script], capture_output=True, text=True, check=False, timeout=60)
             if ran.returncode:
                 raise RuntimeError(f"casemate shell ended with {ran.returncode}: {ran.stderr.strip()[-400:]}")

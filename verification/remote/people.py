@@ -20,86 +20,123 @@ from verification.remote.typed import as_text, by_script
 from verification.remote.vaults import vault_walk
 from verification.remote.visitor import NOWHERE, Visitor, led, plain_of
 
+# What these ask for has an id, of things in alice's vault.
+OF_THINGS = frozenset({"foreign", "each role", "each page", "markup"})
+
 
 @on_request
 def two_organizations(parameters: Parameters) -> dict[str, Any]:
-    """alice owns one organisation, mallory the other, and carol looks at alice's: what each sees of the other's."""
-    own, other = parameters["slugs"]
+    """alice owns one organisation, mallory the other, and carol looks at alice's: what each sees of the other's, by the parts asked for."""
+    own, parts = parameters["slugs"][0], frozenset(parameters["parts"])
     addresses = {name: person["email"] for name, person in parameters["people"].items()}
     alice, mallory, carol = (Visitor(parameters, name) for name in ("alice", "mallory", "carol"))
-    if "window" in parameters["parts"]:
+    seen: dict[str, Any] = {}
+    if "window" in parts:
         # Beside all that follows, since he waits for the next half minute, twice.
         window = ThreadPoolExecutor(max_workers=1).submit(Visitor(parameters, "trent").enrol)
-    seen: dict[str, Any] = {
-        "anonymous": {path: led(Visitor(parameters).get(path)) for path in parameters["routes"]},
-    }
+    if "anonymous" in parts:
+        seen["anonymous"] = {path: led(Visitor(parameters).get(path)) for path in parameters["routes"]}
     # Side by side: each waits after a wrong code.
     with ThreadPoolExecutor(max_workers=3) as pool:
         enrolling = {name: pool.submit(who.enrol) for name, who in (("alice", alice), ("carol", carol), ("mallory", mallory))}
         seen["enrolments"] = {name: enrolment.result() for name, enrolment in enrolling.items()}
     seen["keys at rest"] = at_rest(alice, carol, mallory)
-    if "backup codes" in parameters["parts"]:
+    # Beside all that follows, too, at browsers of their own: a wrong code is followed by a wait, and each password costs an Argon2. One
+    # after the other, since the right password lets mallory in ten times an hour, and counts anew once she was in.
+    beside = ThreadPoolExecutor(max_workers=1)
+    if "backup codes" in parts:
         seen["backup codes at rest"] = kept([alice, carol, mallory])
-        # Beside all that follows, too, since she waits after each wrong code.
-        standing_in = ThreadPoolExecutor(max_workers=1).submit(by_backup_codes, parameters, "mallory", mallory.backup_codes)
-    if "vault" in parameters["parts"]:
+        standing_in = beside.submit(by_backup_codes, parameters, "mallory", mallory.backup_codes)
+    if "guessing" in parts:
+        guesses = beside.submit(guessing, parameters, alice.seed)
+    if "vault" in parts:
         seen["vault"] = vault_walk(alice, mallory, carol, parameters["slugs"])
     members = dict(people_of(alice.get(f"/o/{own}/members/")["body"], own))
-    subject = members.get(addresses["carol"], NOWHERE)
     seen["members"] = sorted(name for name, email in addresses.items() if email in members)
-    ids = {"members": subject, "vault/folders": NOWHERE, "vault": NOWHERE}
-    alice.get(f"/o/{own}/vault/folders/new/")
-    alice.post(f"/o/{own}/vault/folders/new/", name="Verification", parent="")
-    ids["vault/folders"] = first_id(alice.get(f"/o/{own}/vault/folders/"), f"/o/{own}/vault/folders/")
-    alice.get(f"/o/{own}/vault/new/")
-    alice.post(f"/o/{own}/vault/new/", name="Router", folder=ids["vault/folders"], password="nobody-uses-it")  # noqa: S106
-    ids["vault"] = first_id(alice.get(f"/o/{own}/vault/"), f"/o/{own}/vault/")
-    seen["by script"] = by_script(alice, own)
+    ids = {"members": members.get(addresses["carol"], NOWHERE), **(things_of(alice, own) if parts & OF_THINGS else {})}
     seen["made"] = sorted(kind for kind, made in ids.items() if made != NOWHERE)
-    if "each role" in parameters["parts"]:
+    if "by script" in parts:
+        seen["by script"] = by_script(alice, own)
+    if "each role" in parts:
         seen["each role"] = in_each_role(alice, carol, own, ids)
-    if "pages" in parameters["parts"]:
-        seen["pages"] = pages_twice(alice, parameters["routes"], own, ids)
-    # Every address with an id: in the other's place, as one that never was; in one's own, with the other's id and with nobody's.
+    if "each page" in parts:
+        seen["each page"] = pages_twice(alice, parameters["routes"], own, ids)
+    if "foreign" in parts:
+        seen |= in_the_others_place(parameters, mallory, ids)
+    if "role change" in parts:
+        seen |= role_changed(parameters, alice, mallory, carol, ids["members"])
+    if "at once" in parts:
+        seen["at once"] = at_once(parameters, alice, mallory)
+    if "markup" in parts:
+        seen["markup"] = as_text(alice, carol, own, ids)
+    if "ages" in parts:
+        seen["ages"] = ages(parameters)
+    if "window" in parts:
+        seen["the window"] = window.result()["the window"]
+    if "backup codes" in parts:
+        seen["backup codes"] = standing_in.result()
+    if "guessing" in parts:
+        seen["guessing"] = guesses.result()
+    return seen
+
+
+def things_of(who: Visitor, slug: str) -> dict[str, str]:
+    """The ids of a folder and of a password that its owner makes."""
+    folders, vault = f"/o/{slug}/vault/folders/", f"/o/{slug}/vault/"
+    who.get(f"{folders}new/")
+    who.post(f"{folders}new/", name="Verification", parent="")
+    folder = first_id(who.get(folders), folders)
+    who.get(f"{vault}new/")
+    who.post(f"{vault}new/", name="Router", folder=folder, password="nobody-uses-it")  # noqa: S106
+    return {"vault/folders": folder, "vault": first_id(who.get(vault), vault)}
+
+
+def in_the_others_place(parameters: Parameters, mallory: Visitor, ids: dict[str, str]) -> dict[str, Any]:
+    """Every address with an id: in the other's place, as one that never was; in one's own, with the other's id and with nobody's."""
+    own, other = parameters["slugs"]
+    seen: dict[str, Any] = {"foreign": {}, "missing": {}}
     for route in (path for path in parameters["routes"] if NOWHERE in path):
         kind = next(kind for kind in ids if route.startswith(f"/o/{own}/{kind}/{NOWHERE}"))
         real = route.replace(NOWHERE, ids[kind])
-        seen.setdefault("foreign", {})[route] = [plain_of(mallory.get(real)), plain_of(mallory.get(real.replace(own, other)))]
-        seen.setdefault("missing", {})[route] = [
+        seen["foreign"][route] = [plain_of(mallory.get(real)), plain_of(mallory.get(real.replace(own, other)))]
+        seen["missing"][route] = [
             plain_of(mallory.get(route.replace(own, own[::-1]))),
             plain_of(mallory.get(route.replace(own, other))),
         ]
+    return seen
+
+
+def role_changed(parameters: Parameters, alice: Visitor, mallory: Visitor, carol: Visitor, subject: str) -> dict[str, Any]:
+    """alice makes an auditor of carol, between two moments in seconds since 1970; and who reads of it."""
+    own, other = parameters["slugs"]
+    addresses = {name: person["email"] for name, person in parameters["people"].items()}
     alice.get(f"/o/{own}/members/{subject}/")
     began = time.time()
-    seen["role change"] = led(alice.post(f"/o/{own}/members/{subject}/", role="auditor"))
-    seen["role change between"] = [began, time.time()]
-    seen["audit"] = {
-        "an auditor opens it": led(carol.get(f"/o/{own}/audit/")),
-        "and reads of the change": "changed the role of" in carol.page and addresses["carol"] in carol.page,
-        "forms on it that change something": carol.page.partition("<main")[2].lower().count('method="post"'),
-        "a stranger, of hers": of_alice(mallory.get(f"/o/{other}/audit/"), addresses),
-        "a stranger, who asks for alice": of_alice(mallory.get(f"/o/{other}/audit/?actor=alice&target=alice"), addresses),
-        "the installation's, by an owner": led(alice.get("/audit/")),
+    changed = led(alice.post(f"/o/{own}/members/{subject}/", role="auditor"))
+    return {
+        "role change": changed,
+        "role change between": [began, time.time()],
+        "audit": {
+            "an auditor opens it": led(carol.get(f"/o/{own}/audit/")),
+            "and reads of the change": "changed the role of" in carol.page and addresses["carol"] in carol.page,
+            "forms on it that change something": carol.page.partition("<main")[2].lower().count('method="post"'),
+            "a stranger, of hers": of_alice(mallory.get(f"/o/{other}/audit/"), addresses),
+            "a stranger, who asks for alice": of_alice(mallory.get(f"/o/{other}/audit/?actor=alice&target=alice"), addresses),
+            "the installation's, by an owner": led(alice.get("/audit/")),
+        },
     }
-    # Both at once, over and over: whose page is it?
+
+
+def at_once(parameters: Parameters, alice: Visitor, mallory: Visitor) -> dict[str, int]:
+    """Whose the pages are that both ask for at once, fifteen times each."""
+    own, other = parameters["slugs"]
     with ThreadPoolExecutor(max_workers=8) as pool:
         asked = [(mine, pool.submit(who.get, f"/o/{mine}/audit/")) for _ in range(15) for who, mine in ((alice, own), (mallory, other))]
     pages = [(mine, page.result()["body"]) for mine, page in asked]
-    seen["at once"] = {
+    return {
         "of their own": sum(f"/o/{mine}/audit/" in page for mine, page in pages),
         "of the other's": sum(f"/o/{other if mine == own else own}/" in page for mine, page in pages),
     }
-    if "markup" in parameters["parts"]:
-        seen["markup"] = as_text(alice, carol, own, ids)
-    if "ages" in parameters["parts"]:
-        seen["ages"] = ages(parameters)
-    if "window" in parameters["parts"]:
-        seen["the window"] = window.result()["the window"]
-    if "backup codes" in parameters["parts"]:
-        seen["backup codes"] = standing_in.result()
-    if "guessing" in parameters["parts"]:
-        seen["guessing"] = guessing(parameters, alice, mallory)
-    return seen
 
 
 def at_rest(*people: Visitor) -> dict[str, int]:
@@ -176,12 +213,13 @@ def of_alice(given: dict[str, Any], addresses: dict[str, str]) -> bool:
     return given["status"] != 200 or addresses["alice"] in told or addresses["carol"] in told
 
 
-def guessing(parameters: Parameters, alice: Visitor, mallory: Visitor) -> dict[str, Any]:
-    """Wrong passwords for alice and for somebody who does not exist; right ones for mallory, too often.
+def guessing(parameters: Parameters, seed: str) -> dict[str, Any]:
+    """Wrong passwords for alice, whose second factor has this key, and for somebody who does not exist; right ones for mallory, too often.
 
-    Hers beside the others', since each costs an Argon2, and none counts for another person.
+    Hers beside the others', since none counts for another person.
     """
-    nobody = Visitor(parameters, "nobody")
+    alice, mallory, nobody = (Visitor(parameters, name) for name in ("alice", "mallory", "nobody"))
+    alice.seed = seed
     with ThreadPoolExecutor(max_workers=1) as pool:
         beside = pool.submit(_given, mallory, 11)
         first = [given["status"] for given in _given(alice, 4, "wrong")]

@@ -28,7 +28,7 @@ GOOD = {
 
 def states(seen: dict[str, Any]) -> set[State]:
     host, see = Stage(an_inventory()).hosts[0], Witness()
-    host.site, host.tried = "casemate.test", {"a walk in a browser": seen}
+    host.site, host.tried = "casemate.test", {"a walk in a browser": seen, "a stay in a browser": seen}
     browser.test_a_walk_as_each_role_sees_no_violation(host, see, EXPECTED, {})
     policy.test_a_browser_asks_over_https_where_a_page_says_http(host, see, {})
     return {observation.state for observation in see.observations}

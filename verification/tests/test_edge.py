@@ -82,7 +82,7 @@ def facts() -> dict[str, Any]:
                 ["Canonical", "https://casemate.test/.well-known/security.txt"],
             ],
         },
-        "pages": {f"/page/{number}/": [a_page(number, time) for time in range(2)] for number in range(16)},
+        "each page": {f"/page/{number}/": [a_page(number, time) for time in range(2)] for number in range(16)},
         "enrolments": {name: {"page of the second factor": a_page(0, 0)} for name in ("alice", "mallory", "carol")},
     }
 
@@ -93,8 +93,8 @@ def failed(check: Any, seen: dict[str, Any]) -> list[str]:
     host.site = "casemate.test"
     host.inside = host.outside = Facts({name: {"value": value} for name, value in seen.items()})
     host.tried = {name: seen[name] for name in ("a flood", "declarations of preloading", "crooked requests")}
-    host._household = Household({name: seen[name] for name in ("pages", "enrolments")}, {}, 3, [], True)
-    host._household_parts = frozenset({"pages"})
+    host._household = Household({name: seen[name] for name in ("each page", "enrolments")}, {}, 3, [], True)
+    host._household_parts = frozenset({"each page"})
     given = {"host": host, "see": see, "expected": EXPECTED, "declared": {"hsts_stage": 1, "security_contact": CONTACT}, "repository": ROOT}
     check(**{name: given[name] for name in inspect.signature(check).parameters})
     assert see.observations
@@ -112,29 +112,29 @@ CSP = "answers|page|headers|1|1"
 CHECKS: list[tuple[Any, str, Any]] = [
     (policy.test_what_the_policy_does_not_name_is_not_loaded, CSP, "default-src 'self'"),
     (policy.test_what_the_policy_does_not_name_is_not_loaded, "answers|400 of nginx|headers|1|0", "x-content-security-policy"),
-    (policy.test_nor_on_the_pages_behind_the_sign_in, "pages|/page/3/|1|policies", []),
+    (policy.test_nor_on_the_pages_behind_the_sign_in, "each page|/page/3/|1|policies", []),
     (
         policy.test_the_policy_has_exactly_the_expected_directives,
         CSP,
         written({**EXPECTED["policies"]["application"], "worker-src": ["*"]}),
     ),
     (policy.test_the_policy_has_exactly_the_expected_directives, "answers|413 of nginx|headers|1|1", "default-src 'none'"),
-    (policy.test_the_pages_behind_the_sign_in_have_the_same, "pages|/page/4/|0|policies|0", "default-src 'none'; base-uri 'none'"),
+    (policy.test_the_pages_behind_the_sign_in_have_the_same, "each page|/page/4/|0|policies|0", "default-src 'none'; base-uri 'none'"),
     (policy.test_only_our_own_style_sheets_apply, CSP, "default-src 'none'; style-src 'self' 'unsafe-inline'"),
     (policy.test_only_our_own_style_sheets_apply, "answers|page|body", "<html><p style='color: red'>hello</p></html>"),
-    (policy.test_a_walk_through_all_pages_finds_nothing_that_the_policy_forbids, "pages|/page/2/|0|styles", ["<p>"]),
-    (policy.test_a_walk_through_all_pages_finds_nothing_that_the_policy_forbids, "pages|/page/2/|1|inline", ["onclick of <a>"]),
+    (policy.test_a_walk_through_all_pages_finds_nothing_that_the_policy_forbids, "each page|/page/2/|0|styles", ["<p>"]),
+    (policy.test_a_walk_through_all_pages_finds_nothing_that_the_policy_forbids, "each page|/page/2/|1|inline", ["onclick of <a>"]),
     (
         policy.test_a_walk_through_all_pages_finds_nothing_that_the_policy_forbids,
-        "pages|/page/2/|0|elsewhere",
+        "each page|/page/2/|0|elsewhere",
         ["https://cdn.example/x.css"],
     ),
     (policy.test_fonts_come_from_here_or_not_at_all, CSP, "default-src 'none'; font-src https:"),
     (policy.test_fonts_come_from_here_or_not_at_all, "style_sheets|app.css", ["//fonts.example/one.woff2"]),
-    (policy.test_no_page_asks_another_host_for_a_font, "pages|/page/1/|0|policies|0", "default-src 'none'; font-src data:"),
+    (policy.test_no_page_asks_another_host_for_a_font, "each page|/page/1/|0|policies|0", "default-src 'none'; font-src data:"),
     (policy.test_frames_and_connections_go_to_no_other_host, CSP, "default-src 'none'; connect-src 'self' https://draw.example"),
     (policy.test_frames_and_connections_go_to_no_other_host, CSP, "default-src 'none'; connect-src 'self'; frame-src https://draw.example"),
-    (policy.test_nor_do_those_of_the_pages_behind_the_sign_in, "pages|/page/1/|0|policies|0", "default-src 'none'; connect-src *"),
+    (policy.test_nor_do_those_of_the_pages_behind_the_sign_in, "each page|/page/1/|0|policies|0", "default-src 'none'; connect-src *"),
     (policy.test_pictures_come_from_here, CSP, "default-src 'none'; img-src 'self' data: https://qr.example"),
     (policy.test_the_code_for_the_second_factor_is_drawn_in_the_page, "enrolments|alice|page of the second factor|drawings", 0),
     (
@@ -142,10 +142,10 @@ CHECKS: list[tuple[Any, str, Any]] = [
         "enrolments|carol|page of the second factor|elsewhere",
         ["//qr.example"],
     ),
-    (policy.test_a_nonce_is_the_pages_own_and_new_each_time, "pages|/page/5/|0", a_page(5, 1)),
-    (policy.test_a_nonce_is_the_pages_own_and_new_each_time, "pages|/page/5/|0|nonces", ["another"]),
-    (policy.test_a_nonce_is_the_pages_own_and_new_each_time, "pages|/page/5/|1|kept", ["private"]),
-    (policy.test_a_nonce_is_the_pages_own_and_new_each_time, "pages", {"/": [a_page(0, 0)]}),
+    (policy.test_a_nonce_is_the_pages_own_and_new_each_time, "each page|/page/5/|0", a_page(5, 1)),
+    (policy.test_a_nonce_is_the_pages_own_and_new_each_time, "each page|/page/5/|0|nonces", ["another"]),
+    (policy.test_a_nonce_is_the_pages_own_and_new_each_time, "each page|/page/5/|1|kept", ["private"]),
+    (policy.test_a_nonce_is_the_pages_own_and_new_each_time, "each page", {"/": [a_page(0, 0)]}),
     (edge.test_each_header_has_one_owner, "headers_of_the_application|page", []),
     (edge.test_each_header_has_one_owner, "headers_of_the_application|redirect|0|1", "camera=()"),
     (edge.test_each_header_has_one_owner, "headers_of_the_application|redirect|1|0", "strict-transport-security"),

@@ -30,7 +30,7 @@ TYPED = {"folder": '"onv3abc="\'<script/id=v3abc>'}
 def failed(check: Callable[..., None], seen: dict[str, Any], inside: dict[str, Any]) -> list[str]:
     host, see = Stage(an_inventory()).hosts[0], Witness()
     host.inside = Facts({"taken_as_markup": {"value": inside}})
-    host._household, host._household_parts = Household(seen, {}, 3, [], True), frozenset({"markup"})
+    host._household, host._household_parts = Household(seen, {}, 3, [], True), frozenset({"markup", "by script"})
     check(*[host, see, EXPECTED][: check.__code__.co_argcount])
     assert see.observations
     return [one.what for one in see.observations if one.state is not State.PASS]
