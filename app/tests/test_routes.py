@@ -19,6 +19,7 @@ EXPECTED: dict[str, tuple[str, tuple[int | str, int | str, int | str]]] = {
     "verify": ("/sign-in/verify/", (SIGN_IN, 200, HOME)),
     "by-backup-code": ("/sign-in/backup-code/", (SIGN_IN, 200, HOME)),
     "backup-codes": ("/backup-codes/", (SIGN_IN, VERIFY, 200)),
+    "own-password": ("/password/", (SIGN_IN, VERIFY, 200)),
     "step-up": ("/step-up/", (SIGN_IN, VERIFY, 200)),
     "sessions": ("/sessions/", (SIGN_IN, VERIFY, 200)),
     "sign-out": ("/sign-out/", (SIGN_IN, 405, 405)),

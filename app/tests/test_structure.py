@@ -89,6 +89,12 @@ def test_rights_are_written_by_the_service_that_records_it_and_nowhere_else() ->
     assert {str(module): found for module in others if (found := writes_of_rights(module))} == {}
 
 
+def test_a_password_is_set_by_the_services_that_record_it_and_nowhere_else() -> None:
+    modules = [module for module in PACKAGE.rglob("*.py") if "migrations" not in module.parts]
+    found = [str(module.relative_to(PACKAGE)) for module in modules if ".set_password(" in module.read_text()]
+    assert sorted(found) == ["accounts/new_passwords.py", "accounts/services.py"]
+
+
 def test_no_file_is_longer_than_400_lines() -> None:
     for file in [*PACKAGE.rglob("*.py"), *Path(__file__).parent.rglob("*.py")]:
         assert len(file.read_text().splitlines()) <= 400, file

@@ -44,6 +44,18 @@ class EnrolmentPasswordForm(forms.Form):
         return self.cleaned_data
 
 
+class ChangePasswordForm(EnrolmentPasswordForm):
+    """Whether the current one is right is not asked here: each try of it is counted."""
+
+    current = password_field("Current password", "current-password")
+
+    def clean(self) -> dict[str, Any]:
+        current, password = self.cleaned_data.get("current"), self.cleaned_data.get("password")
+        if current and password and current == password:
+            self.add_error("password", ValidationError("That is what you gave as the current one: choose another."))
+        return super().clean()
+
+
 class CodeForm(forms.Form):
     wrong = "That code is wrong, or it was used already. Wait for the next one."
 

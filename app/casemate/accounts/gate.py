@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import login, logout
+from django.contrib.auth import login, logout, update_session_auth_hash
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -53,6 +53,11 @@ def finish_session(request: HttpRequest) -> None:
     """After the second factor: again a new session id."""
     request.session.cycle_key()
     request.session[SECOND_FACTOR] = request.session[SEEN] = datetime.now(UTC).timestamp()
+
+
+def keep_session(request: HttpRequest, user: User) -> None:
+    """After a new password, which ends all sessions of the old one: this one goes on, by a new session id."""
+    update_session_auth_hash(request, user)
 
 
 def signed_in(request: HttpRequest) -> bool:

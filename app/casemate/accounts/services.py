@@ -63,7 +63,7 @@ def person_with(*, email: str, name: str = "") -> User:
 
 def new_link(user: User, *, again: bool = False) -> str:
     """The token of a new enrolment link, within the caller's transaction."""
-    user.enrolment_links.filter(finished_at=None, revoked_at=None).update(revoked_at=timezone.now())
+    close_links(user)
     _link, token = EnrolmentLink.issue(user)
     record(
         Action.ENROLMENT_LINK_ISSUED,
@@ -74,6 +74,10 @@ def new_link(user: User, *, again: bool = False) -> str:
         detail={"again": again},
     )
     return token
+
+
+def close_links(user: User) -> None:
+    user.enrolment_links.filter(finished_at=None, revoked_at=None).update(revoked_at=timezone.now())
 
 
 def usable_link(token: str, *, lock: bool = False) -> EnrolmentLink:
@@ -119,7 +123,7 @@ def set_password_by_link(*, token: str, password: str, origin: Origin) -> User:
     actor, target = Actor.person(user), Target.person(user)
     record(Action.ENROLMENT_LINK_USED, actor=actor, origin=origin, target=target, success=True)
     record(Action.PASSWORD_SET, actor=actor, origin=origin, target=target, success=True)
-    _end_sessions(Session.objects.filter(user=user), user, origin)
+    close_sessions(Session.objects.filter(user=user), user, origin)
     return user
 
 
@@ -223,7 +227,7 @@ def confirm_device(*, user: User, code: str, origin: Origin, session_key: str | 
     issued = _issue_backup_codes(user, origin)
     _record_sign_in(user, origin)
     # Somebody else may have the password, and wait before the second factor.
-    _end_sessions(Session.objects.filter(user=user).exclude(session_key=stored(session_key or "")), user, origin)
+    close_sessions(Session.objects.filter(user=user).exclude(session_key=stored(session_key or "")), user, origin)
     return Checked(Result.RIGHT, backup_codes=tuple(issued))
 
 
@@ -274,7 +278,7 @@ def end_sessions(*, user: User, names: Collection[str], origin: Origin) -> None:
     """Ends those of the person's sessions. Names of others' sessions, or of none, end nothing."""
     keys = Session.objects.select_for_update().filter(user=user).values_list("session_key", flat=True)
     chosen = [key for key in keys if name_of(key) in names]
-    _end_sessions(Session.objects.filter(session_key__in=chosen), user, origin)
+    close_sessions(Session.objects.filter(session_key__in=chosen), user, origin)
 
 
 def _sign_in_by(action: Action, user: User, origin: Origin, accept: Accept) -> Checked:
@@ -342,11 +346,14 @@ def _note_sign_in(user: User, origin: Origin) -> None:
     )
 
 
-def _end_sessions(rows: QuerySet[Session], user: User, origin: Origin) -> None:
-    """Whoever changes a password or a factor because somebody else is in must not leave that somebody in."""
+def close_sessions(rows: QuerySet[Session], user: User, origin: Origin, *, actor: Actor | None = None) -> None:
+    """Whoever changes a password or a factor because somebody else is in must not leave that somebody in.
+
+    Within the caller's transaction; the person themselves did it where no other is named.
+    """
     ended, _models = rows.delete()
     if ended:
-        actor, target = Actor.person(user), Target.person(user)
+        actor, target = actor or Actor.person(user), Target.person(user)
         record(Action.SESSIONS_ENDED, actor=actor, origin=origin, target=target, success=True, detail={"ended": ended})
 
 

@@ -27,6 +27,26 @@ def admit_code(user: User, origin: Origin) -> None:
     limiter.require("code", _both(typed(user.email), origin.ip), limit=FOR_ONE, per=HOUR)
 
 
+def admit_change(user: User, origin: Origin) -> None:
+    """A try of the current password, by somebody who is signed in as that person.
+
+    It counts for the person, from wherever: no stranger comes as far as that, and the counts by address begin anew with
+    each second factor that is right. Whoever found an open browser would otherwise guess at the password there.
+    """
+    limiter.require("password-change", typed(user.email), limit=FOR_ONE, per=HOUR)
+    admit_password(user.email, origin)
+
+
+def forgive_after_change(user: User, origin: Origin) -> None:
+    with suppress(limiter.LimiterDown):
+        forgive_changes(user.email)
+        forgive(user.email, origin.ip)
+
+
+def forgive_changes(email: str) -> None:
+    limiter.forget("password-change", typed(email))
+
+
 def forgive_after_success(user: User, origin: Origin) -> None:
     """After a right second factor; a limiter that stopped just then does not undo it."""
     with suppress(limiter.LimiterDown):

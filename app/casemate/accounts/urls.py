@@ -8,6 +8,7 @@ urlpatterns = [
     path("sign-in/verify/", views.verify, name="verify"),
     path("sign-in/backup-code/", views.by_backup_code, name="by-backup-code"),
     path("backup-codes/", views.backup_codes, name="backup-codes"),
+    path("password/", views.own_password, name="own-password"),
     path("step-up/", views.step_up, name="step-up"),
     path("sessions/", views.sessions, name="sessions"),
     path("sign-out/", views.sign_out, name="sign-out"),

@@ -16,10 +16,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from casemate import limiter
 from casemate.accounts import backup_codes as codes
-from casemate.accounts import lockout, open_sessions, services, tries
+from casemate.accounts import lockout, new_passwords, open_sessions, services, tries
 from casemate.accounts.assurance import Assurance
-from casemate.accounts.forms import BackupCodeForm, CodeForm, EnrolmentPasswordForm, SignInForm
-from casemate.accounts.gate import Access, access, finish_session, fresh, signed_in, start_session
+from casemate.accounts.forms import BackupCodeForm, ChangePasswordForm, CodeForm, EnrolmentPasswordForm, SignInForm
+from casemate.accounts.gate import Access, access, finish_session, fresh, keep_session, signed_in, start_session
 from casemate.accounts.models import TotpDevice, User
 from casemate.audit.origin import Origin
 from casemate.audit.text import visible
@@ -162,6 +162,30 @@ def backup_codes(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/backup_codes_made.html", {"codes": services.new_backup_codes(who=who)})
     context = {"left": codes.left(who.user), "whole": codes.HOW_MANY}
     return render(request, "accounts/backup_codes.html", context)
+
+
+@access(Access.SIGNED_IN)
+@form_page
+@fresh
+def own_password(request: HttpRequest) -> HttpResponse:
+    who = Assurance.of(request)
+    form = ChangePasswordForm(who.user, request.POST or None)
+    if form.is_valid():
+        tries.admit_change(who.user, who.origin)
+        result, user = new_passwords.change(
+            who=who,
+            current=form.cleaned_data["current"],
+            password=form.cleaned_data["password"],
+            session_key=request.session.session_key,
+        )
+        if user is not None:
+            tries.forgive_after_change(user, who.origin)
+            keep_session(request, user)
+            return redirect("profile")
+        if result is services.Result.LOCKED:
+            return limiter.too_many(request, settings.AXES_COOLOFF_TIME)
+        form.add_error("current", "That is not your current password. Type it as you do when you sign in.")
+    return render(request, "accounts/own_password.html", {"form": form, "rules": password_validators_help_texts()})
 
 
 @access(Access.PASSWORD)

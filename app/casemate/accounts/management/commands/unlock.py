@@ -31,6 +31,7 @@ class Command(BaseCommand):
         try:
             for person, where in {*forgotten, *([(email, address)] if email and address else [])}:
                 tries.forgive(person, where)
+            tries.forgive_changes(email)
             if address:
                 tries.forgive_address(address)
         except LimiterDown:
