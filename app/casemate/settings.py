@@ -27,7 +27,6 @@ LIMITER_PASSWORD = _configuration.limiter_password
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
-    "django.contrib.auth",
     "django.contrib.staticfiles",
     "axes",
     "casemate.tenancy",
@@ -37,6 +36,7 @@ INSTALLED_APPS = [
     "casemate.organizations",
     "casemate.vault",
     "casemate.security",
+    "django.contrib.auth",  # after ours, whose changepassword takes the place of its own
 ]
 MIDDLEWARE = [
     # The first ones lay headers on every answer, so that an error made further in has them too.

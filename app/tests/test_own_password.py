@@ -1,25 +1,26 @@
-"""A new password for somebody who has one, at their own page."""
+"""A new password for somebody who has one: at their own page, and by root at the terminal."""
 
 import io
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import time_machine
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_texts
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.http import HttpResponse
 from django.utils.html import escape
 
 from casemate.accounts import new_passwords, services
 from casemate.accounts.assurance import Assurance, StepUpRequired
-from casemate.accounts.models import Session, User
+from casemate.accounts.models import Session, TotpDevice, User
 from casemate.audit.models import Event
-from casemate.audit.words import what, who
+from casemate.audit.words import to_whom, what, who
 from tests.browser import ADDRESS, PASSWORD, Browser, code_of
 
 NEW = "a lighthouse for nine herons"
@@ -201,6 +202,101 @@ def test_mallory_changes_her_own_and_no_other(world: SimpleNamespace, signed_in:
     fields = {"current": PASSWORD, "password": NEW, "again": NEW, "username": world.bob.email, "email": world.bob.email}
     assert mallory.post(PAGE, fields).url == "/"
     assert (opens(world.bob, PASSWORD), opens(world.mallory, NEW)) == (True, True)
+
+
+# At the terminal
+
+
+@pytest.fixture
+def at_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What `casemate changepassword` says to somebody whose password comes through a pipe."""
+
+    def run(email: str, typed: str = f"{NEW}\n") -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        out = io.StringIO()
+        call_command("changepassword", email, stdout=out)
+        return out.getvalue()
+
+    return run
+
+
+def test_root_sets_a_password_and_every_session_ends(
+    world: SimpleNamespace, bob: Browser, alice: Browser, trail: Trail, at_terminal: Callable[..., str]
+) -> None:
+    _user, token = services.issue_enrolment_link(email=world.bob.email, again=True)
+    before = len(trail())
+    assert at_terminal("Bob@Acme.example") == f"{world.bob.email} has a new password and is signed in nowhere.\n"
+    assert trail()[before:] == [("accounts.password.set", True), ("accounts.sessions.end", True)]
+    assert bob.get("/").url == "/sign-in/"
+    assert alice.get("/").status_code == 200
+    assert Browser().get(f"/enrol/{token}/").status_code == 410
+    assert (opens(world.bob, PASSWORD), opens(world.bob, NEW)) == (False, True)
+    assert Browser().sign_in(world.alice, steps=1).url == "/"
+
+
+def test_the_events_of_it_name_the_terminal_and_the_person(
+    world: SimpleNamespace, bob: Browser, at_terminal: Callable[..., str]
+) -> None:
+    at_terminal(world.bob.email)
+    events = Event.objects.filter(action__in=["accounts.password.set", "accounts.sessions.end"]).order_by("pk")
+    assert [(event.actor_kind, event.actor, event.target_id) for event in events] == [
+        ("terminal", "", str(world.bob.pk)),
+    ] * 2
+    assert f"{who(events[0])} {what(events[0])} {to_whom(events[0])}" == (
+        f"An operator at the host set the password of {world.bob.email}"
+    )
+    told = str([list(values.values()) for values in Event.objects.values()])
+    assert [word for word in NEW.split() if len(word) > 3 and word in told] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("short\n", "at least 12 characters"),
+        ("2024-dragon-2024\n", "common password"),
+        ("\n", "required"),
+        ("", "required"),
+        ("x" * 257, "at most 256"),
+    ],
+)
+def test_a_weak_password_is_refused_at_the_terminal_too(
+    world: SimpleNamespace, bob: Browser, at_terminal: Callable[..., str], typed: str, sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence) as refusal:
+        at_terminal(world.bob.email, typed)
+    assert "stays as it was" in str(refusal.value)
+    assert bob.get("/").status_code == 200
+    assert opens(world.bob, PASSWORD)
+
+
+def test_two_that_differ_are_refused_and_neither_is_shown(
+    world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    answers, asked = iter([NEW, "something else entirely"]), []
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(
+        "casemate.accounts.management.commands.changepassword.getpass",
+        lambda prompt: (asked.append(prompt), next(answers))[1],
+    )
+    with pytest.raises(CommandError, match="not the same"):
+        call_command("changepassword", world.bob.email)
+    assert asked == [f"New password of {world.bob.email}: ", "The same password again: "]
+    assert "herons" not in str(capsys.readouterr())
+
+
+def test_the_command_takes_no_password_as_an_argument(world: SimpleNamespace) -> None:
+    for words in ([world.bob.email, NEW], [world.bob.email, "--password", NEW]):
+        with pytest.raises(CommandError, match="unrecognized arguments"):
+            call_command("changepassword", *words)
+    assert opens(world.bob, PASSWORD)
+
+
+def test_who_is_not_enrolled_gets_no_password_alone(world: SimpleNamespace, at_terminal: Callable[..., str]) -> None:
+    TotpDevice.objects.filter(user=world.bob).delete()
+    for email in (world.bob.email, "nobody@acme.example", ""):
+        with pytest.raises(CommandError, match="An enrolment link lets people choose a password"):
+            at_terminal(email)
+    assert not Event.objects.filter(action="accounts.password.set").exists()
 
 
 def test_a_browser_of_bobs_finds_its_way_back_in(world: SimpleNamespace, bob: Browser) -> None:

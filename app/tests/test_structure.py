@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, get_commands
 from django.db import connection
 from MySQLdb import DatabaseError
 
@@ -93,6 +93,7 @@ def test_a_password_is_set_by_the_services_that_record_it_and_nowhere_else() -> 
     modules = [module for module in PACKAGE.rglob("*.py") if "migrations" not in module.parts]
     found = [str(module.relative_to(PACKAGE)) for module in modules if ".set_password(" in module.read_text()]
     assert sorted(found) == ["accounts/new_passwords.py", "accounts/services.py"]
+    assert get_commands()["changepassword"] == "casemate.accounts", "Django's own goes past them"
 
 
 def test_no_file_is_longer_than_400_lines() -> None:

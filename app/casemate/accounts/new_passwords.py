@@ -1,4 +1,4 @@
-"""A new password for somebody who has one.
+"""A new password for somebody who has one: by themselves, who know it, or by root at the host.
 
 Each is one transaction, and its audit events commit with it.
 """
@@ -12,8 +12,12 @@ from casemate.accounts.models import Session, User
 from casemate.accounts.services import Result, close_links, close_sessions
 from casemate.accounts.sessions import stored
 from casemate.audit.actions import Action
-from casemate.audit.origin import Actor, Origin, Target
+from casemate.audit.origin import TERMINAL, Actor, Origin, Target
 from casemate.audit.services import committed, record
+
+
+class NotEnrolled(Exception):
+    """Nobody has the address, or has not set up a second factor, to which an enrolment link leads."""
 
 
 @committed
@@ -32,6 +36,21 @@ def change(*, who: Assurance, current: str, password: str, session_key: str | No
     others = Session.objects.filter(user=user).exclude(session_key=stored(session_key or ""))
     _set(user, password, others, actor=who.actor, origin=who.origin)
     return Result.RIGHT, user
+
+
+@committed
+def set_at_terminal(*, email: str, password: str) -> None:
+    """Root's word, without the current one; all sessions end. Raise NotEnrolled."""
+    user = enrolled(email)
+    _set(user, password, Session.objects.filter(user=user), actor=TERMINAL, origin=Origin())
+
+
+def enrolled(email: str) -> User:
+    """Raise NotEnrolled: a password alone would be all that such a person had."""
+    user = User.objects.by_email(email)
+    if user is None or user.confirmed_device() is None:
+        raise NotEnrolled(email)
+    return user
 
 
 def _refused(user: User, attempt: lockout.Attempt, who: Assurance) -> Result:
