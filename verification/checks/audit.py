@@ -118,7 +118,7 @@ def everybody_may_write_into_it_for_a_test(host: Host) -> None:
     host.sudo("chmod 0666 /run/systemd/journal.casemate-audit/dev-log")
 
 
-@probe("AUD-001", touches=("services: sign-in",))
+@probe("AUD-001", touches=("services: sign-in",), spoils=("APP-020", "AUD-011"))
 def failed_attempts_are_too_noisy_for_the_log(host: Host) -> None:
     event = "    record(\n        Action.PASSWORD_CHECKED,\n        actor=STRANGER,"
     patch_application(host, "accounts/services.py", event, "    dict(\n        action=Action.PASSWORD_CHECKED,\n        actor=STRANGER,")
