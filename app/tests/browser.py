@@ -11,7 +11,9 @@ from django_otp.oath import TOTP
 from casemate.accounts.models import TotpDevice, User
 
 PASSWORD = "seven quiet otters row"
+NEW = "a lighthouse for nine herons"
 ADDRESS = "192.0.2.7"
+SITE = "https://casemate.test"
 
 
 def code_of(user: User, *, steps: int = 0) -> str:
@@ -49,3 +51,12 @@ class Browser(Client):
     def sign_in(self, user: User, *, steps: int = 0) -> HttpResponse:
         self.give_password(user)
         return self.give_code(code_of(user, steps=steps))
+
+
+def enrolled_by(link: str, user: User) -> Browser:
+    """A browser in which this person has set a new password and second factor, by the link that a command printed."""
+    browser, path = Browser(), link.strip().removeprefix(SITE)
+    assert browser.post(path, {"password": NEW, "again": NEW}).url == "/enrol/totp/"
+    browser.get("/enrol/totp/")
+    assert browser.post("/enrol/totp/", {"code": code_of(user)}).status_code == 200
+    return browser

@@ -3,12 +3,14 @@ import re
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.core.management import call_command
 from django.db import connection
 from django.utils.timezone import now
 from hypothesis import settings as hypothesis_settings
@@ -175,3 +177,22 @@ def trail() -> Callable[[], list[tuple[str, bool]]]:
         return list(Event.objects.filter(pk__gt=start).order_by("pk").values_list("action", "success"))
 
     return since
+
+
+@pytest.fixture
+def bob_at_globex(world: SimpleNamespace) -> Membership:
+    return Membership.objects.create(organization=world.globex, user=world.bob, role=Role.EDITOR)
+
+
+@pytest.fixture
+def reset(world: SimpleNamespace) -> Callable[[str], tuple[str, str]]:
+    """`reset("bob")`: what `casemate reset_second_factor` prints, and what it says beside that."""
+
+    def run(name: str) -> tuple[str, str]:
+        out, err = StringIO(), StringIO()
+        person = getattr(world, name)
+        call_command("reset_second_factor", person.email, stdout=out, stderr=err)
+        person.refresh_from_db()
+        return out.getvalue(), err.getvalue()
+
+    return run

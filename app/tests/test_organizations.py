@@ -103,6 +103,7 @@ def test_an_operator_belongs_nowhere_by_being_one(signed_in: SignedIn) -> None:
 def test_a_membership_id_of_another_organisation_is_not_found(signed_in: SignedIn, world: SimpleNamespace) -> None:
     browser = signed_in("alice")
     for member_id in (world.membership["mallory"].pk, uuid.uuid4()):
-        for path in (f"/o/acme/members/{member_id}/", f"/o/acme/members/{member_id}/end/"):
+        for tail in ("", "confirm/", "end/"):
+            path = f"/o/acme/members/{member_id}/{tail}"
             assert browser.get(path).status_code == 404
             assert browser.post(path, {"role": "viewer"}).status_code == 404

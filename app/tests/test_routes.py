@@ -30,6 +30,7 @@ EXPECTED: dict[str, tuple[str, tuple[int | str, int | str, int | str]]] = {
     "organization-audit": ("/o/acme/audit/", (SIGN_IN, VERIFY, 403)),
     "members": ("/o/acme/members/", (SIGN_IN, VERIFY, 200)),
     "member": (f"/o/acme/members/{UNKNOWN}/", (SIGN_IN, VERIFY, 403)),
+    "member-confirm": (f"/o/acme/members/{UNKNOWN}/confirm/", (SIGN_IN, VERIFY, 403)),
     "member-end": (f"/o/acme/members/{UNKNOWN}/end/", (SIGN_IN, VERIFY, 403)),
     "vault": ("/o/acme/vault/", (SIGN_IN, VERIFY, 200)),
     "password-new": ("/o/acme/vault/new/", (SIGN_IN, VERIFY, 200)),

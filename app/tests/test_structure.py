@@ -119,7 +119,7 @@ EXPECTED_GRANTS = {
     "vault_passwordrevision": "SELECT, INSERT",
     "security_trial": "SELECT, INSERT",
     "security_violation": "SELECT, INSERT, UPDATE (`count`, `last_seen_at`), DELETE",
-    "tenancy_membership": "SELECT, INSERT, UPDATE (`role`), DELETE",
+    "tenancy_membership": "SELECT, INSERT, UPDATE (`role`, `confirmed_reset_at`), DELETE",
     "tenancy_organization": "SELECT, INSERT",
 }
 

@@ -275,6 +275,7 @@ def test_other_pages_cost_no_more_either(signed_in: SignedIn, world: SimpleNames
         (alice, "/o/acme/"),
         (alice, "/o/acme/members/"),
         (alice, f"/o/acme/members/{member}/"),
+        (alice, f"/o/acme/members/{member}/confirm/"),
         (alice, f"/o/acme/members/{member}/end/"),
         (alice, "/step-up/"),
         (olga, "/audit/"),

@@ -44,6 +44,8 @@ class User(AbstractBaseUser):  # type: ignore[django-manager-missing]  # django-
     signed_in_from = models.CharField(max_length=45, blank=True, editable=False)
     previous_sign_in_at = models.DateTimeField(null=True, editable=False)
     previous_sign_in_from = models.CharField(max_length=45, blank=True, editable=False)
+    # Last taken away by an operator, or by their link; factors.py says what follows from it.
+    second_factor_reset_at = models.DateTimeField(null=True, editable=False)
 
     last_login = None
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from casemate.accounts import backup_codes, lockout
 from casemate.accounts.assurance import Assurance
+from casemate.accounts.factors import take_away
 from casemate.accounts.models import BackupCode, EnrolmentLink, Session, TotpDevice, User, digest, normalised
 from casemate.accounts.sessions import name_of, stored
 from casemate.accounts.totp import new_seed
@@ -118,11 +119,13 @@ def set_password_by_link(*, token: str, password: str, origin: Origin) -> User:
     user.set_password(password)
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
-    TotpDevice.objects.filter(user=user).delete()
-    BackupCode.objects.filter(user=user).delete()
     actor, target = Actor.person(user), Target.person(user)
     record(Action.ENROLMENT_LINK_USED, actor=actor, origin=origin, target=target, success=True)
     record(Action.PASSWORD_SET, actor=actor, origin=origin, target=target, success=True)
+    if user.confirmed_device() is not None:
+        take_away(user, actor=actor, origin=origin)  # a reset by another road, and no less in public
+    TotpDevice.objects.filter(user=user).delete()
+    BackupCode.objects.filter(user=user).delete()
     close_sessions(Session.objects.filter(user=user), user, origin)
     return user
 

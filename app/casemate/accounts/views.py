@@ -18,6 +18,7 @@ from casemate import limiter
 from casemate.accounts import backup_codes as codes
 from casemate.accounts import lockout, new_passwords, open_sessions, services, tries
 from casemate.accounts.assurance import Assurance
+from casemate.accounts.factors import suspended_until
 from casemate.accounts.forms import BackupCodeForm, ChangePasswordForm, CodeForm, EnrolmentPasswordForm, SignInForm
 from casemate.accounts.gate import Access, access, finish_session, fresh, keep_session, signed_in, start_session
 from casemate.accounts.models import TotpDevice, User
@@ -35,10 +36,11 @@ form_page = require_http_methods(["GET", "HEAD", "POST"])
 @require_safe
 def profile(request: HttpRequest) -> HttpResponse:
     user = person(request)
+    memberships = user.memberships.select_related("organization").order_by("organization__name")
     context = {
         "device": user.confirmed_device(),
         "codes_left": codes.left(user),
-        "memberships": user.memberships.select_related("organization").order_by("organization__name"),
+        "memberships": [(membership, suspended_until(membership, user)) for membership in memberships],
     }
     return render(request, "accounts/profile.html", context)
 

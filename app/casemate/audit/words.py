@@ -28,6 +28,9 @@ WORDS: Mapping[Action, Words] = {
         "gave a wrong second factor for",
         own=("gave their second factor", "gave a wrong second factor"),
     ),
+    Action.SECOND_FACTOR_RESET: Words(
+        "took away the second factor of", own=("had their second factor taken away, by their link", "")
+    ),
     Action.BACKUP_CODES_ISSUED: Words("made backup codes for", own=("made ten backup codes", "")),
     Action.BACKUP_CODE_CHECKED: Words(
         "gave a backup code of",
@@ -52,6 +55,11 @@ WORDS: Mapping[Action, Words] = {
     Action.MEMBER_ADDED: Words("added as a member"),
     Action.MEMBER_ROLE_CHANGED: Words("changed the role of"),
     Action.MEMBER_ENDED: Words("ended the membership of"),
+    Action.REVEALING_SUSPENDED: Words(
+        "reset the second factor, which suspends revealing, of",
+        own=("set up their second factor anew, which suspends revealing", ""),
+    ),
+    Action.REVEALING_CONFIRMED: Words("confirmed, after a reset of the second factor,"),
     Action.FOLDER_CREATED: Words("made the folder"),
     Action.FOLDER_CHANGED: Words("changed the folder"),
     Action.VAULT_PASSWORD_CREATED: Words("stored the password"),
@@ -62,6 +70,7 @@ WORDS: Mapping[Action, Words] = {
     Action.VAULT_PASSWORD_COPIED: Words("copied a part of the password"),
     Action.VAULT_REVISION_REVEALED: Words("looked at a former version of the password"),
     Action.VAULT_SLOWED_DOWN: Words("", "was slowed down, after looking at many passwords"),
+    Action.VAULT_SUSPENDED: Words("", "was refused a secret, within a day of a reset of their second factor"),
     Action.VAULT_TAMPERED: Words("", "found what is no longer what was stored in the password"),
     Action.TRIAL_BEGUN: Words("put on trial the content security policy"),
     Action.VIOLATION_FORGOTTEN: Words("took off the list of policy violations"),

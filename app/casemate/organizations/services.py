@@ -6,6 +6,7 @@ import uuid
 from django.db import IntegrityError, transaction
 
 from casemate.accounts.assurance import Assurance
+from casemate.accounts.factors import suspended_until
 from casemate.accounts.models import User
 from casemate.accounts.services import new_link, person_with
 from casemate.audit.actions import Action
@@ -98,6 +99,23 @@ def end_membership(*, membership: Membership, assurance: Assurance, member_id: u
     _keep_an_owner(acting, subject, becomes="")
     subject.delete()
     _record_change(Action.MEMBER_ENDED, assurance, subject, {"role": subject.role})
+    return subject
+
+
+@committed
+def confirm_revealing(*, membership: Membership, assurance: Assurance, member_id: uuid.UUID) -> Membership:
+    """An owner says of another member that the reset of their second factor was their own wish: they reveal again."""
+    acting, subject = _both(membership, assurance, member_id)
+    require(acting, Permission.OWNERS_CHANGE)
+    if subject.pk == acting.pk:
+        raise NotDone("Nobody confirms themselves: ask another owner, or wait until the 24 hours are over.")
+    if suspended_until(acting, acting.user) is not None:
+        raise NotDone("Your own second factor was reset within the last 24 hours: until then you confirm nobody.")
+    if suspended_until(subject, subject.user) is None:
+        raise NotDone("There is nothing to confirm: this member reveals what their role allows.")
+    subject.confirmed_reset_at = subject.user.second_factor_reset_at
+    subject.save(update_fields=["confirmed_reset_at"])
+    _record_change(Action.REVEALING_CONFIRMED, assurance, subject, {"role": subject.role})
     return subject
 
 

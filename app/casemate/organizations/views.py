@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from casemate.accounts.assurance import Assurance
+from casemate.accounts.factors import suspended_until
 from casemate.accounts.gate import fresh
 from casemate.organizations import navigation, services
 from casemate.organizations.access import OrganizationRequest, permission, require
@@ -30,7 +31,7 @@ def start(request: OrganizationRequest) -> HttpResponse:
 def members(request: OrganizationRequest) -> HttpResponse:
     people = request.organization.memberships.select_related("user").order_by("user__email")
     role = request.membership.role
-    rows = [(person, may_change(role, person)) for person in people]
+    rows = [(person, may_change(role, person), suspended_until(person, person.user)) for person in people]
     return render(request, "organizations/members.html", {"rows": rows})
 
 
@@ -53,7 +54,31 @@ def member(request: OrganizationRequest, member_id: uuid.UUID) -> HttpResponse:
         # Who took the right from themselves may open the members' page no more.
         onward = "organization" if subject.pk == request.membership.pk else "members"
         return redirect(onward, organization=request.organization.slug)
-    return render(request, "organizations/member.html", {"subject": subject, "form": form})
+    context = {
+        "subject": subject,
+        "form": form,
+        "suspended": suspended_until(subject, subject.user),
+        "may_confirm": may_confirm(request, subject),
+    }
+    return render(request, "organizations/member.html", context)
+
+
+@permission(Permission.OWNERS_CHANGE)
+@form_page
+@fresh
+def member_confirm(request: OrganizationRequest, member_id: uuid.UUID) -> HttpResponse:
+    """Asks whether somebody whose second factor was reset is who they say; POST lets them reveal again."""
+    subject = subject_of(request, member_id)
+    form = EndForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and done(
+        form,
+        lambda: services.confirm_revealing(
+            membership=request.membership, assurance=Assurance.of(request), member_id=member_id
+        ),
+    ):
+        return redirect("members", organization=request.organization.slug)
+    context = {"subject": subject, "form": form, "suspended": suspended_until(subject, subject.user)}
+    return render(request, "organizations/member_confirm.html", context)
 
 
 @permission(Permission.MEMBERS_CHANGE)
@@ -97,3 +122,7 @@ def subject_of(request: OrganizationRequest, member_id: uuid.UUID) -> Membership
 def may_change(role: str, subject: Membership) -> bool:
     needed = Permission.OWNERS_CHANGE if subject.role == Role.OWNER else Permission.MEMBERS_CHANGE
     return allows(role, needed)
+
+
+def may_confirm(request: OrganizationRequest, subject: Membership) -> bool:
+    return subject.pk != request.membership.pk and allows(request.membership.role, Permission.OWNERS_CHANGE)

@@ -29,13 +29,15 @@ class Organization(models.Model):
 class Membership(models.Model):
     """Who belongs where, as what. Read before anything is bound, so it is no TenantModel."""
 
-    runtime_grants: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ("role",), "DELETE": ()}
+    runtime_grants: ClassVar = {"SELECT": (), "INSERT": (), "UPDATE": ("role", "confirmed_reset_at"), "DELETE": ()}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices)
     created_at = models.DateTimeField(auto_now_add=True)
+    # The reset of the person's second factor that an owner has confirmed, by its time: a later one is not confirmed.
+    confirmed_reset_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         constraints = (

@@ -34,6 +34,12 @@ class InTrash(VaultRefusal):
     status = 409
 
 
+class Suspended(VaultRefusal):
+    """Their second factor was reset within the day, and no owner has confirmed them."""
+
+    status = 403
+
+
 class SlowDown(VaultRefusal):
     status = 429
 

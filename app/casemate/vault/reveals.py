@@ -1,7 +1,7 @@
 """The only way out for a plaintext: the event is on disk before the value is opened.
 
-1 fresh second factor  2 limiter  3 the password, of this organisation  4 the right, and the reason where one is asked
-5 the event, COMMIT  6 open  7 (the page) no-store, hidden after 30 s
+1 fresh second factor  2 limiter  3 the right, and no reset of the factor within the day  4 the password, of this
+organisation, and the reason where one is asked  5 the event, COMMIT  6 open  7 (the page) no-store, hidden after 30 s
 """
 
 import uuid
@@ -20,9 +20,9 @@ from casemate.tenancy.models import Membership
 from casemate.tenancy.permissions import Permission
 from casemate.vault import rules
 from casemate.vault.contents import PARTS, Contents
-from casemate.vault.guard import allow
+from casemate.vault.guard import allow, allow_revealing
 from casemate.vault.models import Password, PasswordRevision
-from casemate.vault.refusals import InTrash, SlowDown, Unknown, VaultRefusal
+from casemate.vault.refusals import InTrash, SlowDown, Suspended, Unknown, VaultRefusal
 from casemate.vault.services import IN_TRASH, note_tampering, target
 
 # A person in an organisation. An hour of hard work needs fewer; a vault that is read out needs many more.
@@ -70,15 +70,19 @@ def _out(
     assurance.require_fresh()
     allow(membership, assurance, Permission.VAULT_REVEAL)
     _slow_down(membership, assurance)
-    password, revision = _noted(
-        action=action,
-        password_id=password_id,
-        number=number,
-        reason=reason,
-        detail=detail,
-        membership=membership,
-        assurance=assurance,
-    )
+    try:
+        password, revision = _noted(
+            action=action,
+            password_id=password_id,
+            number=number,
+            reason=reason,
+            detail=detail,
+            membership=membership,
+            assurance=assurance,
+        )
+    except Suspended:
+        _note_suspended(membership=membership, assurance=assurance)
+        raise
     # From here on the event is committed: `committed` refuses to run inside another transaction.
     kept = revision or password
     number = revision.number if revision else password.version
@@ -115,7 +119,7 @@ def _noted(
     assurance: Assurance,
 ) -> tuple[Password, PasswordRevision | None]:
     """The rows, loaded in the transaction that their event commits with."""
-    stream = allow(membership, assurance, Permission.VAULT_REVEAL)
+    stream = allow_revealing(membership, assurance)
     password = Password.objects.select_related("folder").filter(pk=password_id).first()
     if password is None:
         raise Unknown("There is no such password here.")
@@ -150,6 +154,19 @@ def _note_haste(*, membership: Membership, assurance: Assurance, limit: int) -> 
         origin=assurance.origin,
         success=False,
         detail={"limit": limit},
+        stream=str(membership.organization_id),
+    )
+
+
+@committed
+def _note_suspended(*, membership: Membership, assurance: Assurance) -> None:
+    """Whoever had a factor reset that was not theirs comes for this. There are no more of these than the limit lets."""
+    record(
+        Action.VAULT_SUSPENDED,
+        actor=assurance.actor,
+        origin=assurance.origin,
+        success=False,
+        detail={"role": membership.role},
         stream=str(membership.organization_id),
     )
 

@@ -13,6 +13,7 @@ from casemate.tenancy.permissions import Permission, allows
 from casemate.vault import pages, services
 from casemate.vault.folders import Tree
 from casemate.vault.forms import PasswordChangeForm, PasswordForm, ReasonForm, SearchForm
+from casemate.vault.guard import suspension
 from casemate.vault.models import PasswordRevision
 from casemate.vault.reveals import last_shown
 from casemate.vault.views.answers import ask, attempt, entry, form_page, go, posted, tells, who
@@ -67,12 +68,13 @@ def password_new(request: OrganizationRequest) -> HttpResponse:
 @require_safe
 def password(request: OrganizationRequest, password_id: uuid.UUID) -> HttpResponse:
     found = entry(password_id, trashed=True)
-    may = rights(request)
+    may, assurance = rights(request), Assurance.of(request)
     context = {
         "password": found,
         "may": may,
         "form": ReasonForm(),
-        "fresh": Assurance.of(request).fresh,
+        "fresh": assurance.fresh,
+        "suspension": suspension(request.membership, assurance.user),
         "shown": last_shown(found) if may["see_people"] else None,
         "path": Tree.load().node(found.folder_id).path,
     }

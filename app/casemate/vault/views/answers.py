@@ -18,11 +18,13 @@ from casemate.vault.refusals import Outdated, Unknown, VaultRefusal
 
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 TITLES = {
+    403: "Not for now",
     409: "Not as it was",
     422: "That cannot be done",
     429: "That was many in a short time",
     500: "This value does not open",
 }
+NO_FORM_MENDS = {403, 429, 500}
 
 type View[**P] = Callable[Concatenate[OrganizationRequest, P], HttpResponseBase]
 
@@ -52,7 +54,7 @@ def attempt[R](form: forms.Form, verb: Callable[[], R]) -> R | None:
     try:
         return verb()
     except VaultRefusal as refusal:
-        if refusal.status >= 429 or (isinstance(refusal, Unknown) and refusal.field is None):
+        if refusal.status in NO_FORM_MENDS or (isinstance(refusal, Unknown) and refusal.field is None):
             raise
         form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         if isinstance(refusal, Outdated):

@@ -9,11 +9,13 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from casemate.accounts.assurance import Assurance
 from casemate.accounts.gate import fresh
 from casemate.organizations.access import OrganizationRequest, permission
 from casemate.tenancy.permissions import Permission
 from casemate.vault import reveals
 from casemate.vault.forms import CopyForm, ReasonForm
+from casemate.vault.guard import suspension
 from casemate.vault.refusals import VaultRefusal
 from casemate.vault.views.answers import attempt, entry, form_page, posted, tells, who
 
@@ -57,7 +59,11 @@ def _reveal(
         revealed = attempt(form, lambda: verb(form.cleaned_data["reason"]))
         if revealed:
             return _show(request, revealed, form.cleaned_data["reason"], context)
-    context = {**context, "password": entry(password_id, trashed=True), "form": form}
+    context |= {
+        "password": entry(password_id, trashed=True),
+        "form": form,
+        "suspension": suspension(request.membership, Assurance.of(request).user),
+    }
     return render(request, "vault/reveal.html", context)
 
 
