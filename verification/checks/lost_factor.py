@@ -72,3 +72,30 @@ def people_complain_that_they_cannot_work_for_a_day(host: Host) -> None:
 def organisations_are_not_troubled_with_what_the_help_desk_does(host: Host) -> None:
     troubled = '    for membership in user.memberships.order_by("organization_id"):\n'
     patch_application(host, "accounts/factors.py", troubled, "    for membership in user.memberships.none():\n")
+
+
+@control("OPS-011", active=True)
+def test_a_factor_that_was_taken_over_goes_whole_and_only_a_new_link_leads_back(host: Host, see: Witness) -> None:
+    seen = lost(host)
+    see.exactly("devices and codes before", seen["had"], {"devices": 2, "codes": 10}, show=DEVICES)
+    see.exactly("devices and codes that are left", seen["left"], {"devices": 0, "codes": 0}, show=DEVICES)
+    see.exactly("where the password, a link of before and the new link lead", seen["led to"], LED_TO, show=RESET)
+
+
+@probe("OPS-011", touches=("factors",), spoils=("AUTH-014",))
+def codes_on_paper_are_left_to_whoever_has_the_paper(host: Host) -> None:
+    patch_application(host, "accounts/factors.py", "    BackupCode.objects.filter(user=user).delete()\n", "")
+
+
+@control("AUD-003", active=True)
+def test_what_becomes_of_a_second_factor_is_told_with_who_did_it_to_whom(host: Host, see: Witness) -> None:
+    seen = lost(host)
+    see.exactly("where a backup code leads", seen["a backup code"], "/")
+    see.exactly("where a link that replaces the factor leads", seen["by a link"], "/enrol/totp/")
+    see.exactly("events of the factor", seen["of the factor"], OF_THE_FACTOR, show=EVENTS)
+
+
+@probe("AUD-003", touches=("factors",))
+def a_line_for_each_organisation_is_thought_to_be_enough(host: Host) -> None:
+    told = "    record(Action.SECOND_FACTOR_RESET, actor=actor, origin=origin, target=target, success=True)\n"
+    patch_application(host, "accounts/factors.py", told, "")

@@ -198,7 +198,7 @@ def test_every_address_asks_who_is_there(host: Host, see: Witness, expected: Exp
     see.exactly("what is not sent to the sign-in", opened, expected["people"]["public"])
 
 
-@probe("AUTH-023", touches=("views: profile",), spoils=("AUD-005", "AUD-011", "AUTH-010", "AUTH-013", "AUTH-016"))
+@probe("AUTH-023", touches=("views: profile",), spoils=("AUD-005", "AUD-011", "AUTH-010", "AUTH-013", "AUTH-014", "AUTH-016", "OPS-011"))
 def a_page_is_opened_for_everybody(host: Host) -> None:
     everybody = "@access(Access.ANYONE)\n@require_safe\ndef profile("
     patch_application(host, "accounts/views.py", "@access(Access.SIGNED_IN)\n@require_safe\ndef profile(", everybody)

@@ -132,7 +132,7 @@ def test_an_event_says_where_from(host: Host, see: Witness) -> None:
     see.exactly("a browser's name of 3,000 characters: length and end", cut, {(200, "…")}, show=EVENTS)
 
 
-@probe("AUD-011", touches=("origin: address",), spoils=("AUTH",))
+@probe("AUD-011", touches=("origin: address",), spoils=("AUTH", "AUD-003", "OPS-011"))
 def the_address_comes_from_a_header_that_anybody_sends(host: Host) -> None:
     patch_application(host, "audit/origin.py", 'request.META.get("HTTP_X_REAL_IP", "")', 'request.META.get("HTTP_X_FORWARDED_FOR", "")')
 

@@ -1,4 +1,4 @@
-"""AUTH-014 on what a trial would tell: what is right passes, each way in which it is not is seen; and what is read of events."""
+"""AUTH-014, OPS-011 and AUD-003 on what a trial would tell: what is right passes, what is not is seen; and what is read of events."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +29,9 @@ SEEN: dict[str, Any] = {
 GONE = checks.test_a_reset_leaves_no_device_no_code_and_no_session
 TOLD = checks.test_the_person_and_each_organisation_read_of_it
 WAITS = checks.test_nothing_is_revealed_for_a_day_or_until_another_owner_confirms
+WHOLE = checks.test_a_factor_that_was_taken_over_goes_whole_and_only_a_new_link_leads_back
+FACTOR = checks.test_what_becomes_of_a_second_factor_is_told_with_who_did_it_to_whom
+RESET = "accounts.second_factor.reset"
 CASES: list[tuple[Callable[..., None], str, Any]] = [
     (GONE, "had", {"devices": 0, "codes": 0}),
     (GONE, "left", {"devices": 1, "codes": 0}),
@@ -46,6 +49,12 @@ CASES: list[tuple[Callable[..., None], str, Any]] = [
     (WAITS, "revealed after", {"1439": checks.REVEALED, "1441": checks.REVEALED}),
     (WAITS, "revealed after", {"1439": checks.REFUSED, "1441": checks.REFUSED}),
     (WAITS, "tries that are told", {"else": 9, "own": 0}),
+    (WHOLE, "left", {"devices": 0, "codes": 10}),
+    (WHOLE, "led to", {**checks.LED_TO, "the password": "/sign-in/verify/"}),
+    (WHOLE, "led to", {**checks.LED_TO, "the new link": "404"}),
+    (FACTOR, "a backup code", "200"),
+    (FACTOR, "of the factor", {**checks.OF_THE_FACTOR, RESET: checks.OF_THE_FACTOR[RESET][:1]}),
+    (FACTOR, "of the factor", {**checks.OF_THE_FACTOR, "accounts.totp.enrol": []}),
 ]
 
 
@@ -53,7 +62,7 @@ def tried(seen: dict[str, Any]) -> dict[str, Any]:
     return {"a lost second factor": seen}
 
 
-@pytest.mark.parametrize("check", [GONE, TOLD, WAITS])
+@pytest.mark.parametrize("check", [GONE, TOLD, WAITS, WHOLE, FACTOR])
 def test_what_is_right_passes(check: Callable[..., None]) -> None:
     assert failed(check, GOOD, tried=tried(SEEN)) == []
 
