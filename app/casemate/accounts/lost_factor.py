@@ -35,7 +35,7 @@ def reset(*, email: str) -> Reset:
     if user is None:
         raise NotReset(f"Nobody has the address {email!r}: give it as `casemate second_factors` lists it.")
     if not user.is_active:
-        raise NotReset(f"{user.email} is disabled: a link would open nothing to them.")
+        raise NotReset(f"{user.email} is disabled: a link opens nothing to them before `casemate enable`.")
     # Alone it would be all that they had, and whoever has the telephone may have that too. The link sets a new one.
     user.set_unusable_password()
     user.must_change_password = True

@@ -40,6 +40,8 @@ WORDS: Mapping[Action, Words] = {
     Action.SIGNED_IN: Words("signed in as", own=("signed in", "")),
     Action.SIGNED_OUT: Words("signed out as", own=("signed out", "")),
     Action.SESSIONS_ENDED: Words("ended sessions of", own=("ended sessions of their own", "")),
+    Action.PERSON_DISABLED: Words("disabled"),
+    Action.PERSON_ENABLED: Words("enabled again"),
     Action.LOCKED_OUT: Words(
         "", "was locked out, after too many wrong tries, as", own=("", "was locked out, after too many wrong tries")
     ),
@@ -55,6 +57,8 @@ WORDS: Mapping[Action, Words] = {
     Action.MEMBER_ADDED: Words("added as a member"),
     Action.MEMBER_ROLE_CHANGED: Words("changed the role of"),
     Action.MEMBER_ENDED: Words("ended the membership of"),
+    Action.MEMBER_DISABLED: Words("disabled the account of"),
+    Action.MEMBER_ENABLED: Words("enabled again the account of"),
     Action.REVEALING_SUSPENDED: Words(
         "reset the second factor, which suspends revealing, of",
         own=("set up their second factor anew, which suspends revealing", ""),

@@ -144,13 +144,15 @@ def _keep_an_owner(acting: Membership, subject: Membership, *, becomes: str) -> 
     if Role.OWNER not in {subject.role, becomes}:
         return
     require(acting, Permission.OWNERS_CHANGE)
-    others = Membership.objects.filter(organization_id=subject.organization_id, role=Role.OWNER).exclude(pk=subject.pk)
-    if becomes != Role.OWNER and not others.exists():
+    owners = Membership.objects.filter(organization_id=subject.organization_id, role=Role.OWNER, user__is_active=True)
+    if becomes != Role.OWNER and not owners.exclude(pk=subject.pk).exists():
         raise NotDone("This is the only owner: make another member an owner first.")
 
 
 def _person(email: str) -> tuple[User, str | None]:
     user = person_with(email=email)
+    if not user.is_active:
+        raise NotDone(f"{user.email} is disabled, so nothing was made: `casemate enable {user.email}` comes first.")
     return user, None if user.confirmed_device() is not None else new_link(user)
 
 
