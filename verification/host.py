@@ -37,6 +37,7 @@ INSIDE = (
         "born",
         "escaping",
         "second_factors",
+        "guessed_names",
     ),
 )
 PART_OF_HOUSEHOLD = "household: "

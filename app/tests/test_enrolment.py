@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 
 from casemate.accounts.models import EnrolmentLink, Session, TotpDevice, User
 from casemate.accounts.services import issue_enrolment_link
+from casemate.tenancy.models import Organization
 from tests.browser import PASSWORD, Browser, code_from, code_of
 
 Trail = Callable[[], list[tuple[str, bool]]]
@@ -253,6 +254,61 @@ def test_the_command_refuses_what_is_no_address(db: None, email: str) -> None:
     with pytest.raises(CommandError, match="not an e-mail address"):
         call_command("enrol_operator", email)
     assert not User.objects.exists()
+
+
+GUESSED = [
+    "admin",
+    "Administrator",
+    "ROOT",
+    "test",
+    "test01",
+    "admin-2026",
+    "user.1",
+    "root+casemate",
+    "demo",
+    "guest_7",
+]
+PEOPLES = [
+    "badminton",
+    "adminka",
+    "roots",
+    "testa",
+    "contest",
+    "user-friendly",
+    "maria.test",
+    "test12345",
+    "administrator-3f",
+]
+
+
+@pytest.mark.parametrize("name", GUESSED)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["enrol_operator", "{}"],
+        ["create_organization", "Initech", "--slug", "initech", "--owner", "{}"],
+        ["add_member", "acme", "{}", "--role", "viewer"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_nobody_gets_a_name_that_is_tried_first(world: Any, command: list[str], name: str) -> None:
+    before = User.objects.count()
+    with pytest.raises(CommandError, match="that everybody tries first"):
+        call_command(*[word.format(f"{name}@example.org") for word in command], stdout=StringIO(), stderr=StringIO())
+    assert User.objects.count() == before
+    assert not Organization.objects.filter(slug="initech").exists()
+
+
+@pytest.mark.parametrize("name", PEOPLES)
+def test_a_name_that_only_looks_like_one_is_taken(db: None, name: str) -> None:
+    call_command("enrol_operator", f"{name}@admin.example", stdout=StringIO(), stderr=StringIO())
+    assert User.objects.get().email == f"{name}@admin.example"
+
+
+def test_who_is_called_so_already_stays(db: None) -> None:
+    User.objects.create(email="admin@example.org")
+    call_command("enrol_operator", "admin@example.org", stdout=StringIO(), stderr=StringIO())
+    assert User.objects.get().is_operator
 
 
 def test_the_rules_for_a_password_stand_on_the_page_before_anybody_breaks_one(browser: Browser, link: str) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from casemate.accounts import backup_codes, lockout
 from casemate.accounts.assurance import Assurance
 from casemate.accounts.factors import take_away
+from casemate.accounts.guessed import refuse_guessed
 from casemate.accounts.models import BackupCode, EnrolmentLink, Session, TotpDevice, User, digest, normalised
 from casemate.accounts.sessions import name_of, stored
 from casemate.accounts.totp import new_seed
@@ -51,10 +52,14 @@ def issue_enrolment_link(*, email: str, name: str = "", again: bool = False) -> 
 
 
 def person_with(*, email: str, name: str = "") -> User:
-    """Find the person with that address or make one, who can do nothing until they enrol. Raise ValidationError."""
+    """Find the person with that address or make one, who can do nothing until they enrol.
+
+    Raise ValidationError, and GuessedName where there is nobody yet.
+    """
     email = User._meta.get_field("email").clean(normalised(email), None)
     user = User.objects.by_email(email)
     if user is None:
+        refuse_guessed(email)
         user = User(email=email, must_change_password=True)
         user.set_unusable_password()
     user.name = name[:120] or user.name

@@ -3,6 +3,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from casemate.accounts.guessed import GuessedName
 from casemate.accounts.management.links import tell_link
 from casemate.accounts.services import AlreadyEnrolled, issue_enrolment_link
 
@@ -24,6 +25,8 @@ class Command(BaseCommand):
             user, token = issue_enrolment_link(email=options["email"], name=options["name"], again=options["again"])
         except ValidationError:
             raise CommandError(f"{options['email']!r} is not an e-mail address.") from None
+        except GuessedName as reason:
+            raise CommandError(str(reason)) from None
         except AlreadyEnrolled as problem:
             raise CommandError(
                 f"{problem} is enrolled already. To replace password and second factor, add --again."

@@ -3,6 +3,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from casemate.accounts.guessed import GuessedName
 from casemate.accounts.management.links import tell_link
 from casemate.organizations.services import NotDone, add_member
 from casemate.tenancy.permissions import Role
@@ -21,7 +22,7 @@ class Command(BaseCommand):
             membership, token = add_member(slug=options["organization"], email=options["email"], role=options["role"])
         except ValidationError:
             raise CommandError(f"{options['email']!r} is not an e-mail address; nothing was made.") from None
-        except NotDone as reason:
+        except (NotDone, GuessedName) as reason:
             raise CommandError(str(reason)) from None
         self.stderr.write(f"{options['email']} is {membership.role} of {membership.organization.name}.")
         tell_link(self, options["email"], token)

@@ -3,6 +3,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from casemate.accounts.guessed import GuessedName
 from casemate.accounts.management.links import tell_link
 from casemate.organizations.services import NotDone, create_organization
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
             )
         except ValidationError:
             raise CommandError(f"{options['owner']!r} is not an e-mail address; nothing was made.") from None
-        except NotDone as reason:
+        except (NotDone, GuessedName) as reason:
             raise CommandError(str(reason)) from None
         self.stderr.write(f"{organization.name} is at /o/{organization.slug}/, owned by {options['owner']}.")
         tell_link(self, options["owner"], token)
