@@ -68,6 +68,7 @@ ASKED = {
     "application": lambda: {"routes": sorted(routes(get_resolver())), "backends": settings.AUTHENTICATION_BACKENDS},
     "deploy_check": lambda: ran("check", deploy=True, fail_level="WARNING"),
     "audit_verify": lambda: ran("audit_verify"),
+    "versions_told": lambda: ran("versions"),
     "what_is_logged": logged,
     "shape": quietly(lambda: shape()),
     "settings": quietly(lambda: settings_asked()),
@@ -75,7 +76,7 @@ ASKED = {
 }
 print("\\n" + json.dumps({name: ASKED[name]() for name in WANTED}))
 """
-PARTS = ("application", "deploy_check", "audit_verify", "what_is_logged", "shape", "settings", "keys_of_use")
+PARTS = ("application", "deploy_check", "audit_verify", "versions_told", "what_is_logged", "shape", "settings", "keys_of_use")
 _asking, _told = threading.Lock(), dict[str, Any]()
 
 
@@ -88,6 +89,13 @@ def deploy_check(parameters: Parameters) -> dict[str, Any]:
 @section
 def audit_verify(parameters: Parameters) -> dict[str, Any]:
     said: dict[str, Any] = _told_by_itself("audit_verify", parameters)
+    return said
+
+
+@section
+def versions_told(parameters: Parameters) -> dict[str, Any]:
+    """What the command for versions says."""
+    said: dict[str, Any] = _told_by_itself("versions_told", parameters)
     return said
 
 

@@ -1,6 +1,7 @@
 """Inside: whether what runs is what was signed."""
 
 import base64
+import contextlib
 import csv
 import hashlib
 import importlib.metadata
@@ -14,6 +15,8 @@ from typing import Any
 from verification.remote.sections import Parameters, section
 
 CURRENT = Path("/opt/casemate/current")
+PROCESSES = Path("/sys/fs/cgroup/system.slice/casemate.service/cgroup.procs")
+LOADED = re.compile(r"/opt/casemate/releases/([^/\n]+)/[^\n]*?( \(deleted\))?$", re.MULTILINE)
 
 
 @section
@@ -32,6 +35,18 @@ def release(_parameters: Parameters) -> dict[str, Any]:
         "packages": sorted(_package(d.name, d.version) for d in importlib.metadata.distributions(path=[str(_site(current / "venv"))])),
         "named": sorted(_named(bom)),
     }
+
+
+@section
+def release_loaded(_parameters: Parameters) -> dict[str, list[str]]:
+    """From which releases the service's processes have loaded something, and which programs they are."""
+    maps, programs = "", set()
+    for pid in PROCESSES.read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a worker that was replaced while we look
+            programs.add(os.readlink(f"/proc/{pid}/exe"))
+            maps += Path("/proc", pid, "maps").read_text()
+    releases = {f"{name} (gone since)" if gone else name for name, gone in LOADED.findall(maps)}
+    return {"releases": sorted(releases), "programs": sorted(programs)}
 
 
 @section
