@@ -50,6 +50,35 @@ class Misconfigured(ImproperlyConfigured):
     """A setting or credential is missing or wrong; the text says which one and how to mend it."""
 
 
+# What stands in tutorials and samples, to be replaced. A shorter word could stand in a random value, too.
+SAMPLES = (
+    *(b"insecure", b"changeme", b"change-me", b"change_me", b"replace-me", b"replace_me", b"replaceme"),
+    *(
+        b"your-secret",
+        b"your_secret",
+        b"secret-key",
+        b"secret_key",
+        b"secretkey",
+        b"dev-key",
+        b"example",
+        b"placeholder",
+    ),
+    *(b"password", b"passw0rd", b"default", b"correct-horse", b"0123456789", b"123456789", b"qwertyui", b"abcdefghij"),
+)
+# Of 43 characters drawn from 64 about 31 are different, and of 32 bytes 30.
+SHORTEST, FEWEST = 32, 10
+
+
+def refuse_weak(name: str, value: bytes) -> None:
+    """Raise Misconfigured for a secret that somebody else could know or guess; never with a part of it."""
+    if len(value) < SHORTEST:
+        raise Misconfigured(f"The credential {name} is shorter than {SHORTEST} characters: make it again.")
+    if (different := len(set(value))) < FEWEST:
+        raise Misconfigured(f"The credential {name} consists of {different} different characters: make it again.")
+    if any(word in value.lower() for word in SAMPLES):
+        raise Misconfigured(f"The credential {name} is known from samples: make it again, at random.")
+
+
 class Environment(BaseSettings):
     """The settings that are no secret, from the environment (on a host: /etc/casemate/application.env)."""
 
@@ -178,6 +207,17 @@ class Configuration:
             self.limiter_password = credentials.text("limiter-app-password")
         if len(self.secret_key) < 50:
             raise Misconfigured("The credential django-secret-key is shorter than 50 characters: make it again.")
+        for name, value in self._secrets():
+            refuse_weak(name, value)
+
+    def _secrets(self) -> Iterator[tuple[str, bytes]]:
+        """Each secret of this account, by the credential that it stands in."""
+        yield f"database-{self.environment.database_account}-password", self.database_password.encode()
+        yield "django-secret-key", self.secret_key.encode()
+        yield from (("keyring-keks", key) for key in self.keks.values())
+        yield from (("audit-keys", key) for key in self.audit_keys.values())
+        if self.limiter_password:
+            yield "limiter-app-password", self.limiter_password.encode()
 
     @property
     def database(self) -> dict[str, Any]:

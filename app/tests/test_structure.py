@@ -233,6 +233,12 @@ def test_a_mistake_in_the_environment_stops_the_start_with_its_name(changes: dic
         ("django-secret-key", "short", "shorter than 50"),
         ("keyring-keks", "{", "must be JSON"),
         ("audit-keys", '{"1": "c2hvcnQ="}', "must be JSON"),
+        ("database-test-password", "x" * 31, "is shorter than 32 characters"),
+        ("django-secret-key", "django-insecure-641xw29uuar#$5&nj!kxjozc+#2#=f6s+4lmziq&_8hnh$#", "known from samples"),
+        ("django-secret-key", "dev-key-insecure" * 4, "known from samples"),
+        ("limiter-app-password", "ChangeMe-ChangeMe-ChangeMe-42-ChangeMe", "known from samples"),
+        ("keyring-keks", '{"1": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}', "1 different characters"),
+        ("audit-keys", '{"1": "VGhpcy1pcy1hbi1leGFtcGxlLW9mLWEta2V5LCA0MiE="}', "known from samples"),
     ],
 )
 def test_a_credential_that_is_not_right_stops_the_start_with_its_name(

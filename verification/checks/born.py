@@ -175,7 +175,7 @@ def test_a_secret_that_is_missing_is_named_at_the_start(host: Host, see: Witness
     refused(host, see, {f"without {name}": f"The credential {name} is missing" for name in of_the_application(expected)})
 
 
-@probe("VAULT-014", touches=("settings: secret key",), spoils=("VAULT-017", "X-11"))
+@probe("VAULT-014", touches=("settings: secret key",), spoils=("VAULT-015", "VAULT-017", "X-11"))
 def there_is_to_be_one_secret_fewer_to_look_after(host: Host) -> None:
     asked = 'self.secret_key = credentials.text("{}")'
     patch_application(host, "configuration.py", asked.format("django-secret-key"), asked.format("audit-keys"))

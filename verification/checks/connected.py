@@ -70,7 +70,7 @@ def test_without_it_the_settings_do_not_load(host: Host, see: Witness) -> None:
     refused(host, see, {f"without {PASSWORD}": f"The credential {PASSWORD} is missing"})
 
 
-@probe("DB-006", touches=("settings: database password",), spoils=("VAULT-014", "X-10", "X-11"))
+@probe("DB-006", touches=("settings: database password",), spoils=("VAULT-014", "VAULT-015", "X-10", "X-11"))
 def the_password_is_written_into_the_settings_to_get_it_going(host: Host) -> None:
     host.sudo(f"python3 - {PACKAGE}/configuration.py /run/credentials/casemate.service/{PASSWORD} <<'CASEMATE'\n{WRITTEN_IN}\nCASEMATE")
     restart_application(host)

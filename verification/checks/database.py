@@ -27,7 +27,7 @@ def test_the_server_is_the_mariadb_that_was_tested(host: Host, see: Witness, exp
     see.exactly("series", ".".join(version.split(".")[:2]), expected["database"]["series"], show=show)
 
 
-@probe("DB-001", touches=("mariadb: version",))
+@probe("DB-001", touches=("mariadb: version",), spoils=("APP-029",))
 def the_server_passes_as_another_series(host: Host) -> None:
     edit_mariadb(host, "[mariadbd]\n", "[mariadbd]\nversion = 12.3.2-MariaDB\n")
 

@@ -1,4 +1,4 @@
-"""The application refuses to start where something is missing, and says what."""
+"""The application refuses to start where something is missing or a secret is weak, and says what."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def test_a_start_with_something_missing_is_refused_and_says_what(host: Host, see
     refused(host, see, {DATABASE: "cannot be verified", **credentials})
 
 
-@probe("X-11", touches=("settings: secret key",), spoils=("VAULT-014", "VAULT-017"))
+@probe("X-11", touches=("settings: secret key",), spoils=("VAULT-014", "VAULT-015", "VAULT-017"))
 def a_secret_key_is_made_up_where_there_is_none_so_that_it_starts_in_any_case(host: Host) -> None:
     asked = 'self.secret_key = credentials.text("django-secret-key")'
     patch_application(
@@ -49,3 +49,34 @@ def a_secret_key_is_made_up_where_there_is_none_so_that_it_starts_in_any_case(ho
 @probe("X-11", touches=("wsgi",), spoils=("DB-005",))
 def the_database_is_not_looked_at_before_the_first_request(host: Host) -> None:
     patch_application(host, "wsgi.py", "\nverify_database()\n", "\n")
+
+
+@control("VAULT-015", active=True)
+def test_no_start_succeeds_without_a_secret_or_with_a_weak_one(host: Host, see: Witness, expected: Expected) -> None:
+    # What has a suffix is a certificate and its key.
+    missing = [name for name in expected["credentials_of_the_service"] if "." not in name]
+    weak = expected["refused_starts"]["of weak secrets"]
+    tried = {name for name in missing if any(f"The credential {name} " in reason for reason in weak.values())}
+    see.exactly("secrets that were tried in no weak form", set(missing) - tried, set())
+    refused(host, see, {**{f"without {name}": f"The credential {name} is missing" for name in missing}, **weak})
+
+
+@control("VAULT-015")
+def test_each_value_in_use_is_the_credentials(host: Host, see: Witness, expected: Expected) -> None:
+    seen = host.inside["settings"]["credentials of secrets in use"]
+    wanted = {name: [name] for name in expected["credentials_of_the_service"] if "." not in name}
+    see.exactly("the credentials in which each value stands that is in use", seen, wanted, show="sudo casemate shell")
+
+
+@probe("VAULT-015", touches=("configuration: weak secrets",))
+def the_samples_are_let_pass_for_a_trial(host: Host) -> None:
+    patch_application(host, "configuration.py", "    if any(word in value.lower() for word in SAMPLES):\n", "    if False:\n")
+
+
+@probe("VAULT-015", touches=("configuration: the limiter's password",), spoils=("VAULT-014", "X-11"))
+def a_value_to_fall_back_to_is_put_there_for_a_new_developer(host: Host) -> None:
+    asked = 'self.limiter_password = credentials.text("limiter-app-password")'
+    fallback = 'self.limiter_password = "limiter-of-Casemate-7-3-9-for-all-who-are-new"'
+    patch_application(
+        host, "configuration.py", asked, f"try:\n                {asked}\n            except Misconfigured:\n                {fallback}"
+    )

@@ -38,8 +38,7 @@ def series(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-# Nor beside a server that passes as another one.
-@probe("APP-029", touches=("release: framework", "mariadb: version"))
+@probe("APP-029", touches=("release: framework",))
 def an_older_framework_is_put_back_for_a_package_that_needs_it(host: Host) -> None:
     """It starts as well. Of the older one just its number is put there: that is what could be seen of it."""
     path = host.sudo(f"echo {FRAMEWORK}").stdout.strip()

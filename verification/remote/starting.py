@@ -1,5 +1,7 @@
 """Inside: starts of the application beside the one that runs, each with something missing or wrong."""
 
+import base64
+import json
 import secrets
 import subprocess
 import tempfile
@@ -19,7 +21,7 @@ ANOTHER_NAME = "another.casemate.internal"
 
 @on_request
 def refused_starts(_parameters: Parameters) -> dict[str, dict[str, Any]]:
-    """What became of a start with everything, without each credential, and with each mistake about the database and about Django's key.
+    """What became of a start with everything, without each credential, and with each mistake about the database and the secrets.
 
     gunicorn loads the application as for the service, under the same user, in the same sandbox, and takes no request. A few side by
     side: each takes a second of a processor.
@@ -47,18 +49,32 @@ def _mistakes(folder: Path, loads: list[str]) -> dict[str, list[str]]:
     # The last file that names a variable wins.
     for name, host in (("named.env", ANOTHER_NAME), ("socket.env", "localhost"), ("address.env", "127.0.0.1")):
         (folder / name).write_text(f"CASEMATE_DATABASE_HOST={host}\n")
-    short = folder / "short"
-    short.touch(mode=0o600)
-    short.write_text(secrets.token_urlsafe(64)[:49])
-    but_the_key = [line for line in loads if _named(line) != "django-secret-key"]
+
+    def instead(name: str, value: str) -> list[str]:
+        """The lines with another value of one credential."""
+        file = folder / secrets.token_hex(4)
+        file.touch(mode=0o600)
+        file.write_text(value)
+        return [*(line for line in loads if _named(line) != name), f"LoadCredential={name}:{file}"]
+
     return {
         "a database of another authority": [*loads, f"BindReadOnlyPaths={other}:{BUNDLE}"],
         "a missing file of the authority": [*loads, f"BindReadOnlyPaths={nothing}:{Path(BUNDLE).parent}"],
         "another name of the database": [*loads, f"BindReadOnlyPaths={hosts}:/etc/hosts", f"EnvironmentFile={folder}/named.env"],
         "the database's socket": [*loads, f"EnvironmentFile={folder}/socket.env"],
         "the database's address": [*loads, f"EnvironmentFile={folder}/address.env"],
-        "a key of 49 characters": [*but_the_key, f"LoadCredential=django-secret-key:{short}"],
+        "a key of 49 characters": instead("django-secret-key", secrets.token_urlsafe(64)[:49]),
+        "Django's key of a tutorial": instead("django-secret-key", f"django-insecure-{secrets.token_urlsafe(64)}"),
+        "Django's key of two letters": instead("django-secret-key", "ab" * 32),
+        "a password of 20 characters for the database": instead("database-app-password", secrets.token_urlsafe(64)[:20]),
+        "the limiter's password of a sample": instead("limiter-app-password", f"changeme-{secrets.token_urlsafe(32)}"),
+        "a key of zeros for the vault": instead("keyring-keks", _keys(bytes(32))),
+        "a sentence as the key of the audit log": instead("audit-keys", _keys(b"This-is-an-example-of-a-key, 42!")),
     }
+
+
+def _keys(key: bytes) -> str:
+    return json.dumps({"1": base64.b64encode(key).decode()})
 
 
 def _named(load: str) -> str:
