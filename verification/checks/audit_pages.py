@@ -72,7 +72,7 @@ def auditors_ask_for_a_button_that_tidies_up(host: Host) -> None:
     guarded = "@permission(Permission.AUDIT_VIEW)\n@require_safe\n"
     patch_application(host, "organizations/trail.py", guarded, "@permission(Permission.AUDIT_VIEW)\n")
     button = '<form method="post">{% csrf_token %}<button type="submit">Delete</button></form>\n</search>'
-    patch_application(host, "organizations/templates/organizations/audit.html", "</search>", button)
+    patch_application(host, "organizations/*/organizations/audit.html", "</search>", button)
 
 
 @probe("AUD-016", touches=("permissions",), spoils=("AUTH-024",))
@@ -84,4 +84,4 @@ def everybody_may_read_the_log_since_nobody_has_anything_to_hide(host: Host) -> 
 @probe("AUD-016", touches=("template: audit",), spoils=("APP-020",))
 def a_name_with_an_umlaut_looked_wrong_in_the_log(host: Host) -> None:
     shown = "<strong>{{ line.to_whom }}</strong>"
-    patch_application(host, "organizations/templates/organizations/audit.html", shown, "<strong>{{ line.to_whom|safe }}</strong>")
+    patch_application(host, "organizations/*/organizations/audit.html", shown, "<strong>{{ line.to_whom|safe }}</strong>")

@@ -113,5 +113,6 @@ def the_linter_is_told_to_look_away_for_an_import(repository: Path) -> None:
 
 
 @probe("APP-021")
-def a_program_is_added_and_nobody_tells_the_linter(repository: Path) -> None:
-    (repository / "files/base/sbin/casemate-quick").write_text("#!/usr/bin/python3\nimport sys\n\nprint(len(sys.argv))\n")
+def a_program_leaves_the_list_of_what_lint_looks_at(repository: Path) -> None:
+    """It had findings on the day of a release."""
+    edit(repository / "pyproject.toml", '    "files/base/sbin/casemate-ban",\n', "")
