@@ -7,7 +7,7 @@ from verification.remote.sections import Parameters, on_request, output
 from verification.remote.wire import https, request
 
 FOLDER = Path("/etc/casemate/collector")
-UNIT = "casemate-lab-collector.service"
+UNIT, PORT = "casemate-lab-collector.service", 6514
 TAKEN = "/var/lib/casemate-lab-collector/collected.log"
 
 
@@ -47,5 +47,7 @@ def collector_turns(parameters: Parameters) -> str:
         for ending in ("crt", "key"):
             output("sudo", "-n", "ln", "-sfn", f"{show}.{ending}", str(FOLDER / f"shown.{ending}"))
         output("sudo", "-n", "systemctl", "restart", UNIT)
-        time.sleep(0.5)  # it listens a moment after it was started
+        listens, end = ("ss", "-Hltn", f"sport = :{PORT}"), time.monotonic() + 10
+        while not output(*listens) and time.monotonic() < end:  # a moment after it was started
+            time.sleep(0.1)
     return output("systemctl", "is-active", UNIT, ok=(0, 3, 4)).strip()

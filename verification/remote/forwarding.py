@@ -52,9 +52,10 @@ def said(parameters: Parameters) -> dict[str, list[str]]:
 def written(parameters: Parameters) -> str:
     """Writes a line and has it sent at once, whatever the pause is that an earlier failure waits out: what the sender says of that."""
     began = time.time()
-    own = [f"--since=@{int(began)}", f"--unit={UNIT}", "--identifier=casemate-forward"]
     subprocess.run(["logger", "--tag", "casemate-verifier", parameters["marker"]], check=True)
     output("systemctl", "restart", UNIT)
+    # Its own lines since: the one before it may have said of the same second that the collector went away.
+    own = [f"_SYSTEMD_INVOCATION_ID={output('systemctl', 'show', '--property=InvocationID', '--value', UNIT).strip()}"]
     while time.time() - began < parameters["seconds"]:
         shown = output("journalctl", "-q", "-o", "cat", *own, ok=(0, 1))
         if found := re.search(r"takes nothing: (.*)\. The logs wait", shown):
