@@ -57,7 +57,7 @@ def _is_of(rule: str, operators: set[str]) -> bool:
     return who in operators and what.replace(" ", "") in BECOMES_ROOT
 
 
-@probe("HOST-004", touches=("casemate.service",), spoils=("HOST-003", "X-09"))
+@probe("HOST-004", touches=("casemate.service",), spoils=("HOST-003", "LOG-004", "X-09"))
 def the_application_runs_as_root_so_that_it_works(host: Host) -> None:
     host.replace("/etc/systemd/system/casemate.service", "User=casemate\n", "User=root\n")
     restart_application(host)
