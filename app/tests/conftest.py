@@ -1,5 +1,4 @@
 import os
-import re
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -27,6 +26,7 @@ from casemate.tenancy.models import Membership, Organization
 from casemate.tenancy.permissions import Role
 from casemate.vault import reveals
 from tests.browser import ADDRESS, PASSWORD, Browser
+from tests.tenant_sql import forgets_the_organization
 from tests.vault import Who, fill, telling
 
 # No example database: the source tree stays as it was. A run may ask for more examples.
@@ -34,8 +34,6 @@ hypothesis_settings.register_profile(
     "casemate", database=None, deadline=None, max_examples=int(os.environ.get("CASEMATE_EXAMPLES", "50"))
 )
 hypothesis_settings.load_profile("casemate")
-
-TENANT_TABLES = ("example_folder", "example_note", "vault_folder", "vault_password", "vault_passwordrevision")
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +55,7 @@ def every_statement_names_the_tenant() -> Iterator[None]:
     """Fail on SQL that touches a tenant's table without a word about the organisation."""
 
     def guard(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        touches = re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b", sql) and any(f"`{t}`" in sql for t in TENANT_TABLES)
-        # Django deletes by primary key what it has loaded, and that went through the tenant's manager.
-        collected = re.match(r"DELETE FROM `\w+` WHERE `\w+`\.`id` IN \(", sql)
-        if touches and not collected and "organization_id" not in sql:
+        if forgets_the_organization(sql):
             pytest.fail(f"SQL on a tenant's table without organization_id: {sql}")
         return execute(sql, params, many, context)
 

@@ -80,7 +80,7 @@ def test_what_a_person_did_is_told_of_every_place_in_order(world: SimpleNamespac
 
 
 def test_what_happened_in_an_organisation_is_told_of_no_other(world: SimpleNamespace) -> None:
-    happened(world.acme.pk, Action.FOLDER_CREATED, at=2, detail={"reason_required": True})
+    happened(world.acme.pk, Action.FOLDER_CREATED, at=2, detail={"reason_required": True, "in": ""})
     happened(world.acme.pk, Action.MEMBER_ADDED, at=1)
     happened(world.globex.pk, Action.FOLDER_CREATED)
     with time_machine.travel(NOON + timedelta(days=1)):

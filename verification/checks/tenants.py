@@ -198,7 +198,7 @@ def test_a_query_without_an_organisation_raises_and_one_within_sees_its_rows(hos
     see.exactly("ways by which more than its own rows are asked for", foreign, {}, show=BOUND)
 
 
-@probe("TEN-003", touches=("tenancy: manager",), spoils=("X-14",))
+@probe("TEN-003", touches=("tenancy: manager",), spoils=("TEN-012", "X-14"))
 def commands_see_all_rows_where_they_bind_nothing(host: Host) -> None:
     of_the_bound = "return TenantQuerySet(self.model, using=self._db).filter(organization_id=bound_organization_id())"
     of_all = (
@@ -230,7 +230,7 @@ def test_the_database_holds_what_the_code_would_miss(host: Host, see: Witness, e
     see.exactly("references that could lead out of it", found["loose"], [], show=show)
 
 
-@probe("X-14", touches=("tenancy: manager's count",), spoils=("TEN-003",))
+@probe("X-14", touches=("tenancy: manager's count",), spoils=("TEN-003", "TEN-012"))
 def a_report_counts_the_rows_of_all_organisations(host: Host) -> None:
     counted = "def count(self) -> int:\n        return models.QuerySet(self.model).count()\n\n    "
     found = "def get_queryset(self) -> TenantQuerySet[M]:"

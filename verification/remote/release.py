@@ -40,7 +40,7 @@ def release(_parameters: Parameters) -> dict[str, Any]:
 @section
 def release_loaded(_parameters: Parameters) -> dict[str, list[str]]:
     """From which releases the service's processes have loaded something, and which programs they are."""
-    maps, programs = "", set()
+    maps, programs = "", set[str]()
     for pid in PROCESSES.read_text().split():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a worker that was replaced while we look
             programs.add(os.readlink(f"/proc/{pid}/exe"))

@@ -15,7 +15,7 @@ def running() -> dict[str, str]:
     """By product; of a database that is no MariaDB what it says of itself."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT VERSION()")
-        database = str(cursor.fetchone()[0])
+        database = str((cursor.fetchone() or ("",))[0])
     return {
         "Django": django.get_version(),
         "Python": platform.python_version(),

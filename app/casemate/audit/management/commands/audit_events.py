@@ -50,7 +50,7 @@ def told(event: Event, place: str) -> str:
     """When, where, from where, what, and what else is known, with two spaces between them."""
     line = Line(event, who(event), what(event), to_whom(event))
     sentence = " ".join(part for part in (line.who, line.what, line.to_whom) if part)
-    details = [f"{name}: {value}" for name, value in line.details]
+    details = [f"{name}: {value}" for name, value in line.details if value]
     parts = (f"{event.at:%Y-%m-%d %H:%M:%S} UTC", place, event.ip or "the host", sentence, *details)
     # A terminal does what it is told by characters that nobody sees.
     return "  ".join(visible(part, 600) for part in parts)
