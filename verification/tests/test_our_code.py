@@ -95,10 +95,11 @@ def test_who_makes_lint_look_away_is_seen(small: Path, where: str, old: str, new
 @pytest.mark.parametrize("probe", range(3))
 def test_each_probe_is_seen(small: Path, probe: int) -> None:
     (small / "files/base/sbin").mkdir(parents=True)
+    shutil.copy(ROOT / "files/base/sbin/casemate-ban", small / "files/base/sbin")
     breaks = (
         our_code.values_are_kept_as_objects_since_text_knows_no_dates,
         our_code.the_linter_is_told_to_look_away_for_an_import,
-        our_code.a_program_is_added_and_nobody_tells_the_linter,
+        our_code.a_program_leaves_the_list_of_what_lint_looks_at,
     )[probe]
     before = our_code.findings(small, our_code.programs(small))
     breaks(small)
