@@ -21,6 +21,7 @@ ACTS = (
 # Those that take a form, with what a browser would send.
 FORMS = {
     f"/o/ORGANIZATION/members/{NOWHERE}/": {"role": "auditor"},
+    f"/o/ORGANIZATION/members/{NOWHERE}/confirm/": {},
     f"/o/ORGANIZATION/members/{NOWHERE}/end/": {},
     f"/o/ORGANIZATION/vault/{NOWHERE}/copy/": {"part": "password", "reason": "verification"},
     f"/o/ORGANIZATION/vault/{NOWHERE}/history/1/reveal/": {"reason": "verification"},
@@ -99,6 +100,7 @@ def called(minutes):
             "new_backup_codes": lambda: accounts.new_backup_codes(who=given(minutes)),
             "change": lambda: new_passwords.change(who=given(minutes), current="x", password="y", session_key=None),
             "change_role": lambda: members.change_role(member_id=viewer.pk, role="editor", **who),
+            "confirm_revealing": lambda: members.confirm_revealing(member_id=viewer.pk, **who),
             "end_membership": lambda: members.end_membership(member_id=viewer.pk, **who),
         }
         # It would count as a wrong guess.
