@@ -77,6 +77,11 @@ def test_a_host_that_refuses_weak_secrets_and_falls_back_to_none_passes() -> Non
     assert failed(STARTS, IN_USE) == []
 
 
+@pytest.mark.parametrize("secret", SECRETS)
+def test_each_secret_is_tried_in_a_weak_form(secret: str) -> None:
+    assert any(f"The credential {secret} " in reason for reason in EXPECTED["refused_starts"]["of weak secrets"].values())
+
+
 @pytest.mark.parametrize("name", [*EXPECTED["refused_starts"]["of weak secrets"], *(f"without {name}" for name in SECRETS)])
 def test_a_start_with_a_weak_secret_or_without_it_is_seen(name: str) -> None:
     assert failed({**STARTS, name: {"status": 0, "says": ""}}, WEAK) == [f"status of a start, {name}", f"it says why: {name}"]
