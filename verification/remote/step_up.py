@@ -135,7 +135,7 @@ def step_up(parameters: Parameters) -> dict[str, Any]:
     fresh.jar["__Host-sessionid"] = parameters["sessions"]["owner"]
     reveal = f"/o/ORGANIZATION/vault/{NOWHERE}/reveal/"
     seen: dict[str, Any] = {
-        "ages": {str(minutes): place(by_age[minutes].get(ways[reveal]), ways) for minutes in parameters["ages"]},
+        "ages": {str(minutes): led(by_age[minutes].get(ways[reveal])).partition("?")[0] for minutes in parameters["ages"]},
         "asked for again": sorted(route for route, path in ways.items() if place(late.get(path), ways) == f"/step-up/ for {route}"),
         "forms": {route: sent(late, ways, route) for route in FORMS},
         "asks": made["asks"],
