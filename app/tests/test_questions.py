@@ -27,7 +27,7 @@ def asked(*words: str) -> list[list[str]]:
 def happened(stream: object, action: Action, *, at: float = 0, success: bool = True, **event: object) -> None:
     given = {"actor": TERMINAL, "origin": Origin(), "target": Target("thing", "7", "a thing"), **event}
     with time_machine.travel(NOON + timedelta(hours=at), tick=False), transaction.atomic():
-        record(action, success=success, stream=str(stream), **given)  # type: ignore[arg-type]
+        record(action, success=success, stream=str(stream), **given)  # type: ignore[arg-type]  # any field
 
 
 def test_failed_sign_ins_are_those_of_the_sign_in_alone(world: SimpleNamespace) -> None:
